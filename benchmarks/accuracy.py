@@ -1,0 +1,146 @@
+"""How often is the first entry of the diagnosis the fault? Over the zoo, the samples and the programs of the tests.
+
+Every script says in its first line what is expected of it:
+
+    # expect: missing-zero-grad            this check fires as error or warning, and is the first entry
+    # expect: nothing                      no error, and nothing from the check that the folder is named after
+    # expect: warning unused-module        no error; this warning, and no other, may be given
+
+Run `python benchmarks/accuracy.py [--jobs 2] [--only TEXT] [--budget 60]`. Prints a table and exits with 1 if any
+script's outcome is not as expected.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("sample_projects", "tests/programs")
+
+
+@dataclass
+class Case:
+    """One script and what is expected of it."""
+
+    script: Path
+    expectation: str
+
+    @property
+    def name(self) -> str:
+        """The path below the repository."""
+        return str(self.script.relative_to(ROOT))
+
+    @property
+    def check(self) -> str:
+        """The check that the script's folder is named after; empty outside of the zoo."""
+        return self.script.parent.name if self.script.parent.parent.name == "zoo" else ""
+
+
+@dataclass
+class Verdict:
+    """What nndoctor said of a script."""
+
+    case: Case
+    found: list[tuple[str, str]] = field(default_factory=list)
+    """(severity, check) of every entry of the diagnosis, the first one first."""
+    exit_code: int = -1
+    seconds: float = 0.0
+    crashed: list[str] = field(default_factory=list)
+
+    @property
+    def problem(self) -> str:
+        """Why the outcome is not as expected; empty if it is."""
+        if self.exit_code not in (0, 1):
+            return f"exit code {self.exit_code}"
+        if self.crashed:
+            return f"crashed: {', '.join(self.crashed)}"
+        serious = [check for severity, check in self.found if severity in ("error", "warning")]
+        errors = [check for severity, check in self.found if severity == "error"]
+        words = self.case.expectation.split()
+        if words[0] == "nothing" or words[0] == "warning":
+            if errors:
+                return f"false error {', '.join(errors)}"
+            if words[0] == "warning" and words[1] not in serious:
+                return f"no warning {words[1]}"
+            if words[0] == "nothing" and self.case.check in serious:
+                return f"false {self.case.check}"
+            return "" if len(serious) <= 1 else f"warnings {', '.join(serious)}"
+        if words[0] not in serious:
+            return "missed"
+        return "" if serious[0] == words[0] else f"behind {serious[0]}"
+
+
+def cases(only: str = "") -> list[Case]:
+    """Return every script that says what is expected of it."""
+    found = []
+    for folder in FOLDERS:
+        for script in sorted((ROOT / folder).rglob("*.py")):
+            first = script.read_text().partition("\n")[0]
+            if first.startswith("# expect: ") and only in str(script.relative_to(ROOT)):
+                found.append(Case(script, first.removeprefix("# expect: ").strip()))
+    return found
+
+
+def examine(case: Case, budget: float = 60.0) -> Verdict:
+    """Run nndoctor on one script, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        command = [sys.executable, "-m", "nndoctor", "check", "-q", "--budget", str(budget), "--out", str(out)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        began = time.monotonic()
+        done = subprocess.run(  # noqa: S603 - our own command line
+            [*command, case.script.name], cwd=case.script.parent, env=environment, capture_output=True, timeout=600, check=False
+        )
+        verdict = Verdict(case, exit_code=done.returncode, seconds=time.monotonic() - began)
+        for file in out.rglob("findings.json"):
+            content: dict[str, Any] = json.loads(file.read_text())
+            verdict.found = [(entry["severity"], entry["check"]) for entry in content["diagnosis"]]
+            verdict.crashed = [row["check"] for row in content["outcomes"] if row["outcome"] == "crashed"]
+        return verdict
+
+
+def main() -> int:
+    """Print the table; return 1 if anything is not as expected."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--budget", type=float, default=60.0)
+    options = parser.parse_args()
+    chosen = cases(options.only)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        verdicts = []
+        for verdict in pool.map(lambda case: examine(case, options.budget), chosen):
+            verdicts.append(verdict)
+            said = " ".join(f"{severity[0]}:{check}" for severity, check in verdict.found) or "-"
+            mark = "ok  " if not verdict.problem else "BAD "
+            print(f"{mark} {verdict.seconds:5.1f}s  {verdict.case.name}  [{verdict.problem or 'as expected'}]  {said}", flush=True)
+    summarise(verdicts)
+    return int(any(v.problem for v in verdicts))
+
+
+def summarise(verdicts: list[Verdict]) -> None:
+    """Print the shares that the project promises."""
+    sick = [v for v in verdicts if v.case.expectation.split()[0] not in ("nothing", "warning")]
+    healthy = [v for v in verdicts if v not in sick]
+    fired = [v for v in sick if any(c == v.case.expectation for s, c in v.found if s != "note")]
+    first = [v for v in sick if not v.problem]
+    errors = [v for v in healthy if any(s == "error" for s, _ in v.found)]
+    warnings = sum(s == "warning" for v in healthy for s, _ in v.found)
+    if sick:
+        print(f"sick: {len(sick)}; fired {len(fired)} ({len(fired) / len(sick):.0%}); first {len(first)} ({len(first) / len(sick):.0%})")
+    if healthy:
+        print(f"healthy: {len(healthy)}; with an error {len(errors)}; warnings {warnings} ({warnings / len(healthy):.2f} each)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""R02 ignores-input."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from statistics import fmean, median
+from typing import TYPE_CHECKING
+
+from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
+from nndoctor.records import (
+    OBSERVE,
+    OVERFIT,
+    RANDOM_INPUT,
+    TRAIN,
+    EvalGap,
+    Experiment,
+    Independence,
+    LossCall,
+    NonFinite,
+    Parameter,
+    Step,
+)
+
+from nndoctor_checks.batches import inputs, is_float, training_batches
+from nndoctor_checks.label_streams import adversarial
+from nndoctor_checks.observed import observed
+from nndoctor_checks.tails import standard_score
+from nndoctor_checks.wiring import share_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Scores = dict[int, list[LossCall]]
+"""The scored loss calls of an experiment by step."""
+
+
+@check(
+    "ignores-input",
+    reason="R02",
+    severity=Severity.ERROR,
+    needs=[Step],
+    explains=["cannot-overfit-batch", "collapsed-predictions", "learning-rate-too-low"],
+)
+def ignores_input(
+    run: Recording,
+    *,
+    min_steps: int = 16,  # half of them are compared
+    close: float = 0.15,  # relative distance to the loss of the best constant: there the plateau is
+    better: float = 2.0,  # standard errors; less is not better than noise
+    drowned: float = 5.0,  # output with noise over without; dropout of 0.95 makes 4.4
+) -> Iterator[Finding]:
+    """The network learns nothing from its input that it would not learn from noise.
+
+    ## What it does
+    First, at the end of the observed steps, replaces the whole input: an output that stays the same does not depend on
+    it, which is an error. Second, trains once more from the same start on the same batches, each input feature permuted
+    across the batch, so that it no longer belongs to its target. A warning is given if the real input leads to no
+    lower loss and no higher score than the permuted one, the score is that of a constant, and the network could learn
+    (it fits a single batch) or its own noise in train mode drowns the input.
+
+    ## Why is this bad?
+    A network that does as well on noise has learnt the distribution of the targets and nothing else. Either the signal
+    is destroyed before it arrives (a transform, a placeholder left in, noise of the wrong scale, rows shuffled apart
+    from their targets), or the forward pass does not use it.
+
+    ## Example
+    ```python
+    def forward(self, x):
+        x = torch.randn_like(x)  # was meant for a test
+        return self.net(x)
+    ```
+
+    Use instead:
+    ```python
+    def forward(self, x):
+        return self.net(x)
+    ```
+
+    ## Known problems
+    Weak signals and slow starts (recurrent networks on long sequences) need more steps than are observed; raise
+    `--steps`. Autoencoders, adversarial training and models that read tokens are only tested the first way.
+
+    ## References
+    - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 2: try random input)
+    - Andrej Karpathy, A Recipe for Training Neural Networks, 2019 (input-independent baseline)
+    """
+    disconnected = list(_disconnected(run))
+    yield from disconnected
+    segments = sorted({s.segment for s in run.rows(Step) if s.experiment == RANDOM_INPUT})
+    if not segments and not any(not row.why for row in run.rows(Independence)):
+        raise Skip("the experiment with random input was not made")
+    for segment in segments:
+        if any(_roots(finding) for finding in disconnected) or _exempt(run, segment):
+            continue
+        real, noise = _scores(run, segment, OBSERVE), _scores(run, segment, RANDOM_INPUT)
+        steps = sorted(real.keys() & noise.keys())
+        if len(steps) < min_steps:
+            continue
+        half = steps[len(steps) // 2 :]
+        if _at_chance(real, half, better) and not _better(real, noise, half, better):
+            gap = _gap(run, segment)
+            if _on_plateau(real, half, close) and _fits_a_batch(run, segment):
+                yield _finding(run, segment, real, noise, half, "It fits a single batch, so it can learn.", None)
+            elif gap is not None and gap.difference >= drowned:
+                why = f"In train mode its output differs from eval mode by {gap.difference:.0f} times its size."
+                yield _finding(run, segment, real, noise, half, why, gap)
+
+
+def _disconnected(run: Recording) -> Iterator[Finding]:
+    """Models that hold most of what is trained and whose output stayed the same under another input."""
+    sick = {n.segment for n in run.rows(NonFinite) if n.experiment == OBSERVE and not n.harmless}
+    calls: defaultdict[tuple[int, str], list[Independence]] = defaultdict(list)
+    for row in run.rows(Independence):
+        if not row.why and row.segment not in sick:
+            calls[row.segment, row.module].append(row)
+    for (segment, module), rows in calls.items():
+        trained = [p for p in run.rows(Parameter) if p.segment == segment and p.requires_grad and p.optimizer]
+        own = [p for p in trained if p.root == module]
+        alone = not trained and sum(s == segment for s, _ in calls) == 1
+        # A small helper (a table of positions) may look at no more than its input's shape.
+        if any(r.depends for r in rows) or not (alone or share_of(own, trained) >= 0.5):
+            continue
+        yield Finding(
+            message=f"The output of {module} stayed exactly the same when the whole input was replaced.",
+            advice="Follow `x` through `forward` line by line: it is overwritten, multiplied by 0, left out, or "
+            "normalised over a dimension of size 1.",
+            where=SourceLine.of(rows[0]),
+            names=(module,),
+            evidence=(Measure("inputs that change the output", 0, ">= 1"),),
+        )
+
+
+def _roots(finding: Finding) -> bool:
+    return bool(finding.names)
+
+
+def _exempt(run: Recording, segment: int) -> bool:
+    calls = [c for c in observed(run, LossCall) if c.split == TRAIN and c.segment == segment]
+    if any(c.target_is_input or c.weighted for c in calls) or adversarial(run, segment):
+        return True
+    fed = inputs(training_batches(run).get(segment, ()))
+    return any("target" in b.role for b in fed) or (bool(fed) and not any(is_float(b) for b in fed))
+
+
+def _scores(run: Recording, segment: int, experiment: str) -> Scores:
+    found: defaultdict[int, list[LossCall]] = defaultdict(list)
+    for call in observed(run, LossCall, experiment):
+        known = math.isfinite(call.score) and math.isfinite(call.chance) and math.isfinite(call.value)
+        if call.split == TRAIN and call.segment == segment and call.metric and known:
+            found[call.step].append(call)
+    return found
+
+
+def _at_chance(real: Scores, steps: Sequence[int], better: float) -> bool:
+    """Whether the score is that of the best constant, where there is room above it."""
+    calls = [call for step in steps for call in real[step]]
+    if any(call.metric == "r2" for call in calls):
+        return median(call.score for call in calls) <= 0.05
+    if fmean(call.chance for call in calls) > 0.9:
+        return False
+    return standard_score([call.score - call.chance for call in calls]) < better
+
+
+def _better(real: Scores, noise: Scores, steps: Sequence[int], better: float) -> bool:
+    """Whether the real input led to a lower loss or a higher score than noise, on the same batches."""
+
+    def mean(scores: Scores, step: int, what: str) -> float:
+        return fmean(getattr(call, what) for call in scores[step])
+
+    ahead = [mean(noise, s, "value") - mean(real, s, "value") for s in steps]
+    above = [mean(real, s, "score") - mean(noise, s, "score") for s in steps]
+    return not (standard_score(ahead) < better and standard_score(above) < better)
+
+
+def _on_plateau(real: Scores, steps: Sequence[int], close: float) -> bool:
+    calls = [call for step in steps for call in real[step] if call.prior_loss > 0]
+    return bool(calls) and abs(fmean(c.value for c in calls) / fmean(c.prior_loss for c in calls) - 1) <= close
+
+
+def _fits_a_batch(run: Recording, segment: int) -> bool:
+    for row in run.rows(Experiment):
+        if row.segment == segment and row.name.startswith(OVERFIT):
+            scores = _scores(run, segment, row.name)
+            if scores and fmean(call.score for call in scores[max(scores)]) >= 0.9:
+                return True
+    return False
+
+
+def _gap(run: Recording, segment: int) -> EvalGap | None:
+    gaps = [g for g in run.rows(EvalGap) if g.segment == segment and not g.why and g.repeat < 0.1]
+    return max((g for g in gaps if math.isfinite(g.difference)), key=lambda g: g.difference, default=None)
+
+
+def _finding(
+    run: Recording, segment: int, real: Scores, noise: Scores, steps: Sequence[int], why: str, gap: EvalGap | None
+) -> Finding:
+    def mean(scores: Scores, what: str) -> float:
+        return fmean(getattr(call, what) for step in steps for call in scores[step])
+
+    metric = real[steps[0]][0].metric
+    places = [call for step in steps for call in real[step]]
+    every = sorted(real.keys() & noise.keys())
+    advice = (
+        "Lower the noise that the model adds to itself (dropout rate, scale of added noise) to the scale of its input."
+        if gap is not None
+        else "Look at the input as it enters the model (`x[0]`, plotted), beside its target: is it the data, and does "
+        "the target belong to it? Check the data set's `__getitem__` and its transforms."
+    )
+    return Finding(
+        message=f"Over the last {len(steps)} steps, training on the input went no better than on permuted input: loss "
+        f"{mean(real, 'value'):.3g} against {mean(noise, 'value'):.3g}, {metric} {mean(real, 'score'):.3g} against "
+        f"{mean(noise, 'score'):.3g}. {why}",
+        advice=advice,
+        where=SourceLine.of(gap) or SourceLine.of(places[-1]),
+        names=(gap.module,) if gap is not None and gap.module else (),
+        evidence=(
+            Measure(f"{metric} on the input", mean(real, "score"), f"> {mean(real, 'chance'):.3g}"),
+            curve("loss on the input", every, [fmean(c.value for c in real[s]) for s in every]),
+            curve("loss on permuted input", every, [fmean(c.value for c in noise[s]) for s in every]),
+        ),
+        severity=Severity.WARNING,
+        certain=False,
+    )

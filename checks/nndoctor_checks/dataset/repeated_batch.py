@@ -1,0 +1,154 @@
+"""R01 repeated-batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from nndoctor import Finding, Measure, Recording, Severity, check
+from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, Batch, Loader
+
+from nndoctor_checks.batches import CALL, loader_named, place_of, samples, width
+from nndoctor_checks.observed import by_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@check(
+    "repeated-batch",
+    reason="R01",
+    severity=Severity.ERROR,
+    needs=[Batch],
+    explains=["class-imbalance", "single-label-batches", "train-val-shift", "unshuffled-data"],
+)
+def repeated_batch(
+    run: Recording,
+    *,
+    min_steps: int = 8,  # optimizers with inner loops (PPO, meta-learning) use a batch a few times
+    few: float = 0.25,  # of the different batches that there should have been: fewer are worth a warning
+    larger: int = 4,  # validation rows per training row: nobody validates on four times the training data
+    min_width: int = 4,  # narrower inputs are coordinates, evaluated on a fine grid to draw the curve
+) -> Iterator[Finding]:
+    """The loop trains on the same batch again and again, although there is more data.
+
+    ## What it does
+    Compares the content of the batches, step by step. Reports a loop that gets the same content at every one of at
+    least `min_steps` steps although the loader's data set has more than one batch. For loops without a DataLoader the
+    size of the data is not known: there it warns where other batches come later, or where the validation
+    data is at least `larger` times the batch. Full-batch training is meant to repeat itself and is not reported.
+
+    ## Why is this bad?
+    The network learns these few samples by heart and never sees the others. The training loss looks splendid, and
+    nothing generalises. Typical are `next(iter(loader))` inside the loop, which starts a new pass each time, and a
+    slice that does not use the loop's index.
+
+    ## Example
+    ```python
+    for step in range(1000):
+        x, y = next(iter(loader))
+    ```
+
+    Use instead:
+    ```python
+    for epoch in range(10):
+        for x, y in loader:
+            ...
+    ```
+
+    ## Known problems
+    Overfitting one batch on purpose, as a test, looks the same, and so do inner loops of many steps on one batch
+    in loops without a DataLoader (reinforcement learning).
+
+    ## References
+    - Andrej Karpathy, A Recipe for Training Neural Networks, 2019 (overfit one batch: as a test, and then go on)
+    """
+    rows = [b for b in run.rows(Batch) if b.own and b.content and b.split == TRAIN]
+    for segment, own in by_segment(b for b in rows if b.experiment == OBSERVE).items():
+        contents = _contents(own)
+        stuck: list[tuple[str, Severity | None, str]] = []
+        for source, keys in contents.items():
+            if len(keys) < min_steps or _featureless(b for b in own if b.source == source):
+                continue  # inputs without any difference: another check says so
+            later = [b for b in rows if b.experiment == COAST and (b.segment, b.source) == (segment, source)]
+            verdict = (
+                _made_by_hand(run, own, keys, later, larger, min_width)
+                if source == CALL
+                else _of_loader(loader_named(run, source), own, source, keys, few)
+            )
+            if verdict is not None:
+                stuck.append((source, *verdict))
+        beside = len(contents) - len(stuck)
+        for source, severity, why in stuck:
+            # Beside a source that varies, one that does not may be an anchor or a calibration set.
+            milder = Severity.WARNING if beside and severity is None else severity
+            yield _finding(run, source, contents[source], why, milder)
+
+
+def _contents(rows: Sequence[Batch]) -> dict[str, list[tuple[tuple[str, str], ...]]]:
+    """Return for each source what came at each step: all leaves with the hash of their content."""
+    found: defaultdict[str, defaultdict[int, set[tuple[str, str]]]] = defaultdict(lambda: defaultdict(set))
+    for row in rows:
+        found[row.source][row.step].add((row.leaf, row.content))
+    return {source: [tuple(sorted(leaves)) for leaves in steps.values()] for source, steps in found.items()}
+
+
+def _featureless(rows: Iterator[Batch]) -> bool:
+    fed = [row for row in rows if row.role.startswith("input")]
+    return bool(fed) and all(row.constant or row.identical_samples for row in fed)
+
+
+def _of_loader(
+    loader: Loader | None, rows: Sequence[Batch], source: str, keys: Sequence[object], few: float
+) -> tuple[Severity | None, str] | None:
+    different = len(set(keys))
+    size = loader.size if loader else -1
+    batches = loader.batches if loader else -1
+    largest = max(samples(b) for b in rows if b.source == source)
+    if batches < 0 < size and largest:
+        batches = size // largest
+    if batches < 0:
+        return (Severity.WARNING, "How much data the loader has is not known.") if different == 1 else None
+    if batches < 2 or size == largest:
+        return None  # all of the data in every step
+    held = f"the loader has {batches} batches" + (f" ({size} samples)" if size > 0 else "")
+    if different == 1:
+        return None, f"{held[0].upper()}{held[1:]}, and only one is ever used."
+    if different <= few * min(batches, len(keys)):
+        return Severity.WARNING, f"{held[0].upper()}{held[1:]}."
+    return None
+
+
+def _made_by_hand(
+    run: Recording, rows: Sequence[Batch], keys: Sequence[object], later: Sequence[Batch], larger: int, min_width: int
+) -> tuple[Severity | None, str] | None:
+    if len(set(keys)) > 1:
+        return None
+    fed = [b for b in rows if b.source == CALL and b.role.startswith("input")]
+    size = max((samples(b) for b in fed), default=0)
+    for loader in run.rows(Loader):
+        if loader.split != VALIDATION and loader.batch_size == size > 0 and loader.size > size:
+            return None, f"It was drawn once from a loader of {loader.size} samples."
+    known = {(b.leaf, b.content) for b in rows}
+    if any((b.leaf, b.content) not in known for b in later):
+        return Severity.WARNING, "Other batches came only much later."
+    shapes = {b.shape[1:] for b in fed if width(b) >= min_width}
+    others = [b for b in run.rows(Batch) if b.split == VALIDATION and b.source == CALL and b.own]
+    most = max((samples(b) for b in others if b.shape[1:] in shapes and b.segment == fed[0].segment), default=0)
+    if size and most >= larger * size:
+        return Severity.WARNING, f"It has {size} samples, and the model is evaluated on {most}."
+    return None
+
+
+def _finding(run: Recording, source: str, keys: Sequence[object], why: str, severity: Severity | None) -> Finding:
+    different = len(set(keys))
+    what = "the same batch" if different == 1 else f"only {different} different batches"
+    return Finding(
+        message=f"The loop was fed {what} in {len(keys)} steps. {why}",
+        advice="Iterate over the loader (`for x, y in loader:`) instead of calling `next(iter(loader))` in the loop; "
+        "in a loop of slices, let the slice depend on the index: `x[i : i + batch_size]`.",
+        where=place_of(run, source),
+        evidence=(Measure("different batches", different, f"> {different}, in {len(keys)} steps"),),
+        severity=severity,
+        certain=severity is None,
+    )

@@ -1,0 +1,125 @@
+"""R10 single-label-batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from nndoctor import Finding, Measure, Recording, Severity, Skip, check
+from nndoctor.records import TRAIN, Labels, LossCall
+
+from nndoctor_checks.batches import place_of
+from nndoctor_checks.label_streams import adversarial, different_batches, single, streams
+from nndoctor_checks.observed import observed
+from nndoctor_checks.tails import binomial_at_least
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nndoctor_checks.label_streams import Stream
+
+
+@check(
+    "single-label-batches",
+    reason="R10",
+    severity=Severity.ERROR,
+    needs=[Labels],
+    explains=["collapsed-predictions", "ignores-input", "initial-loss", "learning-rate-too-high", "update-ratio"],
+)
+def single_label_batches(
+    run: Recording,
+    *,
+    share: float = 0.5,  # over half of the batches
+    min_batch: int = 4,  # of three samples, all are often of one class
+    min_batches: int = 5,
+    risk: float = 1e-4,  # that random batches of these classes would so often hold a single one
+) -> Iterator[Finding]:
+    """Most batches hold samples of a single class.
+
+    ## What it does
+    Reports a classification task in which over `share` of the training batches (of at least `min_batch` samples) hold
+    one class only, and far more of them than random batches of the same classes would. With small batches or one
+    dominant class, single-label batches are bound to happen and are not reported.
+
+    ## Why is this bad?
+    Each step then pulls the network towards one class for everything, and the next towards another. Most of the
+    gradient is this swinging of the biases, normalisation layers see the statistics of one class at a time, and the
+    network forgets what it has just learnt.
+
+    ## Example
+    ```python
+    loader = DataLoader(dataset, batch_sampler=OneClassAtATime(labels, 16))
+    ```
+
+    Use instead:
+    ```python
+    loader = DataLoader(dataset, batch_size=16, shuffle=True)
+    ```
+
+    ## Known problems
+    Tasks that come one after the other by design (continual learning) look the same.
+
+    ## References
+    - Yoshua Bengio, Practical Recommendations for Gradient-Based Training of Deep Architectures, 2012 (section 2.1)
+    - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 10)
+    """
+    judged = 0
+    for stream in streams(run):
+        batches = [b for b in stream.batches if len(b) >= min_batch]
+        if stream.continuous or len(batches) < min_batches or adversarial(run, stream.segment):
+            continue
+        judged += 1
+        hits = [b for b in batches if single(b)]
+        if len(hits) <= share * len(batches) or different_batches(run, stream) < min_batches:
+            continue
+        seen = {b[0] for b in hits}
+        if len(seen) > 1:
+            usual = _usual_share(batches)
+            if binomial_at_least(len(hits), len(batches), usual) < risk:
+                yield _finding(run, stream, len(hits), batches, usual)
+        elif len(hits) == len(batches) and _learnt(run, stream):
+            yield _constant(run, stream, batches)
+    if not judged:
+        raise Skip(f"fewer than {min_batches} batches of at least {min_batch} class labels were seen")
+
+
+def _usual_share(batches: Sequence[Sequence[int]]) -> float:
+    """Return the share of batches that would hold one class if the same labels were dealt out at random."""
+    counts = Counter(label for batch in batches for label in batch)
+    total = counts.total()
+    return fmean(sum((count / total) ** len(batch) for count in counts.values()) for batch in batches)
+
+
+def _learnt(run: Recording, stream: Stream) -> bool:
+    """Whether a classification loss gets these labels, so that a constant is no unused part of the batch."""
+    calls = [c for c in observed(run, LossCall) if c.split == TRAIN and c.segment == stream.segment]
+    scored = [c for c in calls if c.metric in ("accuracy", "binary-accuracy")]
+    return bool(scored) and all(c.distinct_targets == 1 for c in scored)
+
+
+def _finding(run: Recording, stream: Stream, hits: int, batches: Sequence[Sequence[int]], usual: float) -> Finding:
+    classes = len({label for batch in batches for label in batch})
+    return Finding(
+        message=f"{hits} of {len(batches)} training batches hold a single class, although {classes} classes were seen; "
+        f"in random batches of this size it would be {usual:.1%}.",
+        advice="Mix the classes within each batch: `DataLoader(dataset, batch_size=..., shuffle=True)`. A batch sampler "
+        "of your own must draw the samples of a batch from all classes.",
+        where=place_of(run, stream.source),
+        evidence=(Measure("share of batches with a single class", hits / len(batches), f"about {usual:.3g}"),),
+    )
+
+
+def _constant(run: Recording, stream: Stream, batches: Sequence[Sequence[int]]) -> Finding:
+    total = sum(map(len, batches))
+    return Finding(
+        message=f"All {total} labels of the {len(batches)} training batches seen are of one class ({batches[0][0]}): "
+        "there is nothing to tell apart.",
+        advice="Print `torch.unique(labels, return_counts=True)` of the whole training set. Shuffle it if it is sorted "
+        "by class; look at the code that makes the labels if it holds one class only.",
+        where=place_of(run, stream.source),
+        evidence=(Measure("classes seen", 1, ">= 2"),),
+        # A rare second class may simply not have come yet.
+        severity=None if total >= 500 else Severity.WARNING,
+        certain=total >= 500,
+    )

@@ -1,0 +1,61 @@
+"""Calls of loss functions, gathered by the place that made them, and what stood between the last layer and the loss."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from nndoctor.records import OBSERVE, TRAIN, LossCall
+from nndoctor_checks.observed import observed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from nndoctor import Recording
+
+LAYER_NODES = ("Addmm", "Mm", "Mv", "Bmm", "Baddbmm", "Addbmm", "Conv", "Cudnn", "Miopen", "Mkldnn", "Linear", "Embed")
+"""How the backward nodes of layers with weights begin: what lies behind the first of them is not the loss's input."""
+
+BROKEN_LOSS_SYMPTOMS = (
+    "cannot-overfit-batch",
+    "collapsed-predictions",
+    "ignores-input",
+    "learning-rate-too-low",
+    "loss-flat",
+    "saturated-activation",
+    "update-ratio",
+    "vanishing-gradient",
+)
+"""What a loss function that is fed the wrong thing does to the rest of the run."""
+
+
+def training_calls(
+    run: Recording, functions: Collection[str] = (), *, experiment: str = OBSERVE
+) -> Iterator[list[LossCall]]:
+    """Yield the training calls of each place that calls one of `functions` (any function if none are named)."""
+    places: defaultdict[tuple[object, ...], list[LossCall]] = defaultdict(list)
+    for call in observed(run, LossCall, experiment):
+        if call.split == TRAIN and (not functions or call.function in functions):
+            places[(call.segment, *place(call))].append(call)
+    yield from places.values()
+
+
+def place(call: LossCall) -> tuple[str, int, str, str]:
+    """Return what tells one loss of the program from another, in every experiment."""
+    return (call.file, call.line, call.function, call.module)
+
+
+def head(graph: Sequence[str]) -> tuple[str, ...]:
+    """Return the backward nodes between the loss and the last layer with weights, nearest first."""
+    nodes: list[str] = []
+    for node in graph:
+        if node.startswith(LAYER_NODES):
+            break
+        nodes.append(node)
+    return tuple(nodes)
+
+
+def through(calls: Sequence[LossCall], operations: tuple[str, ...]) -> bool:
+    """Whether the input of at least half of the calls came straight out of one of the operations."""
+    hits = sum(any(node.startswith(operations) for node in head(call.graph)) for call in calls)
+    return hits > 0 and hits >= len(calls) / 2

@@ -1,0 +1,164 @@
+"""R28 initialisation-scale."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import TYPE_CHECKING
+
+from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, Table, check, names_shown
+from nndoctor.records import Parameter, TensorStats
+from nndoctor_checks.tensors import by_root, is_layer, matrices, sampled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SATURATED = 0.5
+"""More than half of a hidden tanh or sigmoid in its flat tails before the first step: the weights are too large."""
+
+
+@check(
+    "initialisation-scale",
+    reason="R28",
+    severity=Severity.WARNING,
+    needs=[Parameter, TensorStats],
+    explains=[
+        "cannot-overfit-batch",
+        "collapsed-predictions",
+        "dead-relu",
+        "exploding-gradient",
+        "ignores-input",
+        "initial-loss",
+        "learning-rate-too-high",
+        "learning-rate-too-low",
+        "loss-flat",
+        "no-gradient",
+        "non-finite",
+        "parameters-not-updating",
+        "saturated-activation",
+        "update-ratio",
+        "vanishing-gradient",
+    ],
+)
+def initialisation_scale(
+    run: Recording,
+    *,
+    largest: float = 100.0,  # std of a signal that began near 1: two orders of magnitude on the way through the net
+    smallest: float = 0.01,  # the same the other way
+    off: float = 3.0,  # times Xavier and He in std, i.e. 9 in variance; PyTorch's own uniform is 1.7 to 2.4 below
+    change: float = 10.0,  # between the first and the last layer: else it is the input that is large or small
+) -> Iterator[Finding]:
+    """The initial weights are so large or so small that the signal explodes or dies on its way through the network.
+
+    ## What it does
+    In the first training step, compares the std of the outputs of linear and convolutional layers in the order of the
+    forward pass, and the std of their weights with Xavier's and He's. Reports a model in which most weights are off both
+    by more than `off` and with a visible effect: outputs that grew beyond `largest` or, in at least two hidden layers
+    up to the last one, shrank below `smallest`, or a hidden tanh or sigmoid that is saturated before the first step.
+    Loaded weights, layers that start at zero and layers whose output is normalised are left out.
+
+    ## Why is this bad?
+    Each layer multiplies the std of its input by about std(w) * sqrt(fan_in). A factor that differs from 1 acts once per
+    layer, on the signal going forwards and on the gradient going back: after six layers 8 has become 260,000. Then the
+    first loss is huge and the gradients with it, or all outputs are equal and no gradient arrives.
+
+    ## Example
+    ```python
+    nn.init.normal_(layer.weight, std=1.0)
+    ```
+
+    Use instead:
+    ```python
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    ```
+
+    ## Known problems
+    Residual branches that are scaled down on purpose are not told from others; they do not fire alone, since the layers
+    after them see the sum. Networks of one hidden layer are judged only by outputs that are too large.
+
+    ## References
+    - [He et al., Delving Deep into Rectifiers, 2015](https://arxiv.org/abs/1502.01852)
+    - Glorot, Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010
+    """
+    judged = False
+    for segment in dict.fromkeys(p.segment for p in run.rows(Parameter)):
+        first = _first_outputs(run, segment)
+        for weights in by_root(matrices(run, segment)).values():
+            layers = [w for w in weights if is_layer(w) and w.std > 0 and w.fan_in > 1 and not w.loaded]
+            known = [(w, first[w.module].std) for w in layers if w.module in first]
+            if len(known) < 2 or len(layers) < len([w for w in weights if is_layer(w)]) / 2:
+                continue  # a single layer has no depth, a loaded model no initialisation
+            judged = True
+            if effect := _effect(run, segment, known, (smallest, largest), off, change):
+                yield _finding(known, effect, (smallest, largest))
+    if not judged:
+        raise Skip("fewer than two layers with weights of their own were seen in the first step")
+
+
+def _first_outputs(run: Recording, segment: int) -> dict[str, TensorStats]:
+    """Return the statistics of each module's output in the first sampled step, if that was the first one at all."""
+    rows = [t for t in run.rows(TensorStats) if t.segment == segment and t.kind == "activation"]
+    begin = min((t.step for t in rows), default=0)
+    return {name: t[0] for name, t in sampled(run, "activation", segment).items() if t[0].step == begin}
+
+
+def _factor(weight: Parameter) -> float:
+    """Return how far the std of a weight is above He's (> 1) or below Xavier's (< 1); 1 in between."""
+    he = math.sqrt(2 / weight.fan_in)
+    xavier = math.sqrt(2 / (weight.fan_in + weight.fan_out)) if weight.fan_out > 0 else he
+    low, high = min(he, xavier), max(he, xavier)
+    return weight.std / high if weight.std > high else weight.std / low if weight.std < low else 1.0
+
+
+def _effect(
+    run: Recording,
+    segment: int,
+    known: Sequence[tuple[Parameter, float]],
+    limits: tuple[float, float],
+    off: float,
+    change: float,
+) -> str:
+    """Return what the weights did to the signal, empty if nothing that shows."""
+    smallest, largest = limits
+    hidden = [(w, std) for w, std in known[:-1] if std > 0]  # what starts at zero says nothing about the others
+    factor = median(_factor(w) for w, _ in known[:-1])
+    stds = [std for _, std in known]
+    begin = hidden[0][1] if hidden else math.nan
+    if factor > off and max(stds) > largest and max(stds) > change * min(begin, stds[0]):
+        return f"the std of their outputs grew from {begin:.3g} in the first layer to {max(stds):.3g}"
+    if factor > off and _saturated(run, segment):
+        return "a hidden tanh or sigmoid was saturated before the first step"
+    last = [std for _, std in hidden[-2:]]
+    tiny = len(last) == 2 and max(last) < smallest and (begin < smallest or begin > change * last[-1])
+    if factor < 1 / off and tiny:
+        return f"the std of their outputs shrank from {begin:.3g} in the first layer to {last[-1]:.3g}"
+    return ""
+
+
+def _saturated(run: Recording, segment: int) -> bool:
+    rows = (t[0] for t in sampled(run, "activation", segment).values())
+    flat = [t.saturated_share for t in rows if t.type.lower() in ("tanh", "sigmoid")]
+    return len(flat) > 0 and flat[0] > SATURATED
+
+
+def _finding(known: Sequence[tuple[Parameter, float]], effect: str, limits: tuple[float, float]) -> Finding:
+    weights = [w for w, _ in known]
+    factor = median(_factor(w) for w in weights[:-1])
+    size = f"{factor:.3g} times larger than He's" if factor > 1 else f"{1 / factor:.3g} times smaller than Xavier's"
+    names = tuple(w.name for w in weights)
+    worst = max(weights[:-1], key=lambda w: abs(math.log(_factor(w))))
+    rows = tuple((w.name, f"{w.std:.3g}", f"{math.sqrt(2 / w.fan_in):.3g}", f"{std:.3g}") for w, std in known[:20])
+    return Finding(
+        message=f"The initial weights of {names_shown(names)} have a std that is {size} (median), and in the first step "
+        f"{effect}.",
+        advice="Leave PyTorch's own initialisation, or scale by the number of inputs: "
+        '`nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")` before a ReLU, '
+        "`nn.init.xavier_uniform_(layer.weight)` before a tanh or sigmoid.",
+        where=SourceLine.of(worst),
+        names=names,
+        evidence=(
+            Measure("std of the last layer's output", known[-1][1], f"{limits[0]:g} to {limits[1]:g}"),
+            Measure(f"std of {worst.name}", worst.std, f"about {math.sqrt(2 / worst.fan_in):.3g} (He)"),
+            Table("Layers in the first step", ("weight", "std", "He", "std of the output"), rows),
+        ),
+    )

@@ -1,0 +1,169 @@
+"""R36 learning-rate-too-high."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
+from nndoctor.records import COAST, OBSERVE, OVERFIT, Optimizer, Step
+from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives
+from nndoctor_checks.depth import explodes_from_the_start
+from nndoctor_checks.numerics import accidents, has_hole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TENTH = f"{OVERFIT}:x0.1"
+FEW = 3
+"""Steps at the beginning whose typical loss counts as the start of the observed run: its batches differ."""
+
+
+@check(
+    "learning-rate-too-high",
+    reason="R36",
+    severity=Severity.ERROR,
+    needs=[Step],
+    explains=[
+        "cannot-overfit-batch",
+        "collapsed-predictions",
+        "dead-relu",
+        "exploding-gradient",
+        "ignores-input",
+        "loss-flat",
+        "no-gradient",
+        "non-finite",
+        "saturated-activation",
+        "update-ratio",
+        "vanishing-gradient",
+    ],
+)
+def learning_rate_too_high(
+    run: Recording,
+    *,
+    risen: float = 1.5,  # end / start of a run that diverged; others use the same factor of end / minimum
+    stuck: float = 0.5,  # of the loss is left: it was not halved on one batch
+    falling: float = 0.9,  # a run whose loss fell by a tenth is learning, whatever one small batch does
+) -> Iterator[Finding]:
+    """The learning rate is so high that the loss jumps about or diverges; a tenth of it is stable.
+
+    ## What it does
+    Compares the experiment on one small batch at your learning rate with the same at a tenth of it. Reports if at yours
+    the loss ended in NaN, rose by `risen` or kept more than `stuck` of its start, at a tenth it fell below `stuck` and
+    below half of that, and on your own batches it did not fall either. Without the second experiment, a loss that
+    diverges on your own batches is a warning. What is not blamed on the rate: a NaN from a formula (log or division of
+    0), and gradients that explode through the depth before anything was trained.
+
+    ## Why is this bad?
+    A step is right only as far as the loss is nearly a plane. Where it curves, a step longer than two over the curvature
+    lands higher up on the other side, and the next one is longer still. Units die, activations saturate, and what is
+    left predicts one constant.
+
+    ## Example
+    ```python
+    optimizer = torch.optim.Adam(model.parameters(), lr=1.0)
+    ```
+
+    Use instead:
+    ```python
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    ```
+
+    ## Known problems
+    A rate that would be right after a warm-up is reported if the warm-up is missing. Inputs, weights or a loss that are
+    far too large need a small rate, too: such findings come first.
+
+    ## References
+    - LeCun, Bottou, Orr, Mueller, Efficient BackProp, 1998 (section 4.6, choosing learning rates)
+    - Smith, Cyclical Learning Rates for Training Neural Networks, WACV 2017 (the learning rate range test)
+    """
+    reasons = []
+    for segment in dict.fromkeys(s.segment for s in run.rows(Step)):
+        if why := _cannot_judge(run, segment):
+            reasons.append(why)
+            continue
+        tried, own = attempts(run, segment), descent(run, OBSERVE, segment)
+        user, tenth = tried.get(OVERFIT), tried.get(TENTH)
+        if own is None or _left(own, math.nan) <= falling:
+            continue
+        if user is not None and tenth is not None:
+            if _unstable(run, user, tenth, segment, risen, stuck):
+                yield _finding(run, segment, {OVERFIT: user, TENTH: tenth, OBSERVE: own})
+        elif _diverged(own, risen) and (user is None or _diverged(user, risen)):
+            yield _finding(run, segment, {OBSERVE: own}, certain=False)
+    if reasons and len(reasons) == len({s.segment for s in run.rows(Step)}):
+        raise Skip(reasons[0])
+
+
+def _cannot_judge(run: Recording, segment: int) -> str:
+    if objectives(run, segment) > 1:
+        return "several objectives are minimised in turn: their losses need not fall"
+    if any(has_hole(row) for row in accidents(run, segment, (OBSERVE, COAST, OVERFIT))):
+        return "a formula that is not defined everywhere gave NaN or Inf, at any learning rate"
+    if explodes_from_the_start(run, segment):
+        return "the gradients explode through the depth from the first step on"
+    return ""
+
+
+def _left(course: Descent, floor: float) -> float:
+    """Return which share of the loss was left at the end, counted from its lowest possible value (0 if unknown)."""
+    if course.diverged:
+        return math.inf
+    start = middle(course.losses[:FEW]) if course.experiment == OBSERVE else course.start
+    bottom = floor if math.isfinite(floor) else min(0.0, *course.losses)
+    return (course.end - bottom) / (start - bottom) if start > bottom else math.nan
+
+
+def _diverged(course: Descent, risen: float) -> bool:
+    return course.diverged or _left(course, math.nan) > risen
+
+
+def _unstable(run: Recording, user: Descent, tenth: Descent, segment: int, risen: float, stuck: float) -> bool:
+    """Whether the batch is fitted at a tenth of the learning rate and not at the user's."""
+    floor = floor_of(run, tenth, segment)
+    left, left_at_tenth = _left(user, floor), _left(tenth, floor)
+    calm = tenth.highest < tenth.start  # the last quarter stays below the start throughout
+    worse = left > risen or (left > stuck and left > 2 * left_at_tenth)
+    return calm and left_at_tenth < stuck and worse
+
+
+def _finding(
+    run: Recording, segment: int, courses: Mapping[str, Descent], *, certain: bool = True
+) -> Finding:
+    own = courses[OBSERVE]
+    optimizer = _optimizer(run, segment)
+    rate = optimizer.lr if optimizer is not None and optimizer.lr > 0 else own.lr
+    name = optimizer.type if optimizer is not None else "the optimizer"
+    if certain:
+        user, tenth = courses[OVERFIT], courses[TENTH]
+        story = (
+            f"on one batch the loss {_course(user)}, and with a tenth of it {_course(tenth)}; on your own batches it "
+            f"{_course(own)}"
+        )
+    else:
+        story = f"the loss {_course(own)}; no smaller rate was tried"
+    smaller = f"{rate / 10:.1g}" if rate > 0 else "a tenth"
+    return Finding(
+        message=f"With {name} and a learning rate of {rate:.3g} {story}.",
+        advice=f"Lower it to `lr={smaller}` or less; a warm-up over the first hundreds of steps and "
+        "`torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)` allow larger rates later.",
+        where=SourceLine.of(optimizer),
+        evidence=(
+            *([Measure("learning rate", rate, f"<= {rate / 10:.1g}")] if math.isfinite(rate) else []),
+            *(curve(f"loss, {each}", c.steps, c.losses) for each, c in courses.items()),
+        ),
+        severity=None if certain else Severity.WARNING,
+        certain=certain,
+    )
+
+
+def _course(course: Descent) -> str:
+    if course.diverged:
+        return f"became NaN or Inf after {len(course.losses)} steps"
+    return f"went from {course.start:.3g} to {course.end:.3g}"
+
+
+def _optimizer(run: Recording, segment: int) -> Optimizer | None:
+    """Return the optimizer of the segment with the largest rate."""
+    rows = [o for o in run.rows(Optimizer) if o.segment == segment] or run.rows(Optimizer)
+    return max(rows, key=lambda o: (o.lr > 0, o.lr), default=None)

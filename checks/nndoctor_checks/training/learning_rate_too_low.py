@@ -1,0 +1,163 @@
+"""R36 learning-rate-too-low."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import TYPE_CHECKING
+
+from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
+from nndoctor.records import OBSERVE, OVERFIT, Optimizer, Parameter, Step
+from nndoctor_checks.descent import Descent, attempts, descent, middle
+from nndoctor_checks.tensors import gradient_sizes, matrices, update_ratios
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TENFOLD = f"{OVERFIT}:x10"
+WARM_UP = 2.0
+"""A learning rate that more than doubles over the observed steps is still being warmed up."""
+ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Lion", "Adafactor", "NAdam", "RAdam")
+"""Optimizers whose step has the size of the learning rate, however small the gradient is."""
+
+
+@check(
+    "learning-rate-too-low",
+    reason="R36",
+    severity=Severity.WARNING,
+    needs=[Step],
+    explains=[
+        "cannot-overfit-batch",
+        "collapsed-predictions",
+        "ignores-input",
+        "loss-flat",
+        "parameters-not-updating",
+        "update-ratio",
+    ],
+)
+def learning_rate_too_low(
+    run: Recording,
+    *,
+    moved: float = 0.02,  # of the loss; less is lost in the noise of the batches
+    steeper: float = 5.0,  # at ten times the rate; 10 where the descent is a plane
+    slowest: float = 1e-6,  # update / weight; a thousandth of the usual 1e-3
+    tiny_adaptive: float = 1e-5,  # a hundredth of Adam's usual 1e-3
+    tiny: float = 1e-4,  # a hundredth of SGD's usual 1e-2
+) -> Iterator[Finding]:
+    """The learning rate is so low that the loss hardly moves.
+
+    ## What it does
+    Reports if the loss fell by less than `moved` on your own batches and on one batch that was repeated, and fell at
+    least `steeper` times as much at ten times the rate. Rates that are too low by many orders of magnitude show no
+    descent at ten times either: then the evidence is that all weights change by less than `slowest` of their size per
+    step, at a rate below `tiny` (`tiny_adaptive` for Adam and its like). A rate that is being warmed up is exempt.
+
+    ## Why is this bad?
+    The direction is right, but the steps are too short: with a rate a hundred times too low, a training of one hour
+    takes four days. It looks like a model that cannot learn.
+
+    ## Example
+    ```python
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-7)
+    ```
+
+    Use instead:
+    ```python
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9)
+    ```
+
+    ## Known problems
+    Fine-tuning of a model that is already good hardly moves the loss, either. Then the warning may be ignored.
+
+    ## References
+    - Smith, Cyclical Learning Rates for Training Neural Networks, WACV 2017 (the learning rate range test)
+    - [Stanford CS231n, Neural Networks Part 3](https://cs231n.github.io/neural-networks-3/)
+    """
+    judged = False
+    for segment in dict.fromkeys(s.segment for s in run.rows(Step)):
+        own = descent(run, OBSERVE, segment)
+        if own is None or own.diverged or not own.lr > 0 or _warming(run, segment) or len(own.losses) < 8:
+            continue
+        judged = True
+        if not _still(own, moved):
+            continue
+        tried = attempts(run, segment)
+        user, tenfold = tried.get(OVERFIT), tried.get(TENFOLD)
+        ratio = _typical_ratio(run, segment, tiny, tiny_adaptive)
+        if ratio < slowest:
+            yield _finding(run, segment, [own], f"all weights change by about {ratio:.1g} of their size per step", ratio)
+        elif user is not None and tenfold is not None and _steeper(user, tenfold, moved, steeper):
+            story = f"at ten times the rate it fell from {tenfold.start:.4g} to {tenfold.end:.4g} on one batch, at yours "
+            story += f"to {user.end:.4g}"
+            yield _finding(run, segment, [own, user, tenfold], story, math.nan)
+    if not judged:
+        raise Skip("no steady training with a known learning rate was seen")
+
+
+def _warming(run: Recording, segment: int) -> bool:
+    rates = [s.lr for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment and s.lr > 0]
+    return len(rates) > 1 and rates[-1] > WARM_UP * rates[0]
+
+
+def _fall(course: Descent) -> tuple[float, float]:
+    """Return how much lower the last quarter is than the first, and how much of that may be noise."""
+    quarter = max(1, len(course.losses) // 4)
+    first, last = course.losses[:quarter], course.losses[-quarter:]
+    steps = [abs(b - a) for a, b in zip(course.losses, course.losses[1:], strict=False)]
+    noise = 1.5 * middle(steps) / math.sqrt(quarter)  # of the difference of two medians of neighbours' spread
+    start = course.start if course.experiment != OBSERVE else middle(first)
+    return start - middle(last), noise if math.isfinite(noise) else 0.0
+
+
+def _still(course: Descent, moved: float) -> bool:
+    """Whether the loss fell by no more than the noise of the batches, or rose by no more."""
+    fall, noise = _fall(course)
+    return abs(fall) <= max(moved * abs(course.start), 2 * noise)
+
+
+def _steeper(user: Descent, tenfold: Descent, moved: float, steeper: float) -> bool:
+    if user.diverged or tenfold.diverged or not _still(user, moved):
+        return False
+    fall, noise = _fall(tenfold)
+    least = max(moved * abs(user.start), 3 * noise, steeper * max(_fall(user)[0], 0.0))
+    return fall >= least
+
+
+def _typical_ratio(run: Recording, segment: int, tiny: float, tiny_adaptive: float) -> float:
+    """Return the median update / weight, or NaN where the learning rate is not to blame for it.
+
+    An update too small to change a float32 weight at all is estimated from the rate and the gradient.
+    """
+    measured = {n: median(r for _, r in values) for n, values in update_ratios(run, segment).items()}
+    sizes = gradient_sizes(run, segment)
+    types = {o.name: o.type for o in run.rows(Optimizer)}
+    found = []
+    for p in matrices(run, segment):
+        if p.name not in measured or not p.std > 0 or not sizes.get(p.name, 0.0) > 0:
+            continue
+        adaptive = any(word in types.get(p.optimizer, "") for word in ADAPTIVE)
+        if not 0 < p.lr < (tiny_adaptive if adaptive else tiny):
+            return math.nan
+        estimate = p.lr * (1.0 if adaptive else sizes[p.name]) / p.std
+        found.append(measured[p.name] or estimate)
+    return middle(found)
+
+
+def _finding(run: Recording, segment: int, courses: list[Descent], story: str, ratio: float) -> Finding:
+    own = courses[0]
+    rows = [o for o in run.rows(Optimizer) if o.segment == segment] or run.rows(Optimizer)
+    optimizer = max(rows, key=lambda o: (o.lr > 0, o.lr), default=None)
+    name = optimizer.type if optimizer is not None else "the optimizer"
+    return Finding(
+        message=f"With {name} and a learning rate of {own.lr:.3g} the loss hardly moved in {len(own.losses)} steps "
+        f"({own.start:.4g} to {own.end:.4g}): {story}.",
+        advice="Raise the learning rate, tenfold each time, until the loss falls clearly, and stay a little below the "
+        "rate at which it begins to jump. Usual are 1e-3 for Adam and 1e-2 to 1e-1 for SGD.",
+        where=SourceLine.of(optimizer),
+        evidence=(
+            Measure("learning rate", own.lr, ">= ten times as much"),
+            *([Measure("update / weight", ratio, "about 0.001")] if math.isfinite(ratio) else []),
+            *(curve(f"loss, {c.experiment}", c.steps, c.losses) for c in courses),
+        ),
+        certain=len(courses) > 1,
+    )

@@ -1,0 +1,125 @@
+"""R35 vanishing-gradient."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, Table, check, names_shown
+from nndoctor.records import Parameter, TensorStats
+from nndoctor_checks.tensors import by_root, gradient_sizes, matrices, update_ratios
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@check(
+    "vanishing-gradient",
+    reason="R35",
+    severity=Severity.ERROR,
+    needs=[Parameter, TensorStats],
+    explains=[
+        "cannot-overfit-batch",
+        "collapsed-predictions",
+        "ignores-input",
+        "learning-rate-too-low",
+        "loss-flat",
+        "no-gradient",
+        "parameters-not-updating",
+        "update-ratio",
+    ],
+)
+def vanishing_gradient(
+    run: Recording,
+    *,
+    fall: float = 1e4,  # from the last layers to the first; in healthy networks the two differ by less than 100
+    certain_fall: float = 1e6,  # so much is worth a word even if the optimizer makes up for it
+    slow: float = 1e-5,  # update / weight; 1e-3 is usual. Adam divides by the gradient's size and may still learn
+    min_weights: int = 4,  # a profile through the depth needs some depth
+) -> Iterator[Finding]:
+    """The gradient dies on its way back to the first layers.
+
+    ## What it does
+    Takes the typical size of an element of each weight's gradient, median over the sampled steps after the first, and
+    compares the last quarter of the layers with the first quarter. Reports a model in which the gradient falls by more
+    than `fall` and the first layers change by less than `slow` of their size per step. If the optimizer makes up for it
+    (Adam), only a fall of `certain_fall` is reported, as a warning.
+
+    ## Why is this bad?
+    Going back, the gradient is multiplied at each layer by its weights and by the slope of its activation. The slope of
+    a sigmoid is at most 1/4: ten of them leave less than a millionth. The first layers, which see the data, then stay as
+    random as they began, and the others learn from noise.
+
+    ## Example
+    ```python
+    layers += [nn.Linear(width, width), nn.Sigmoid()]
+    ```
+
+    Use instead:
+    ```python
+    layers += [nn.Linear(width, width), nn.LayerNorm(width), nn.ReLU()]
+    ```
+
+    ## Known problems
+    The gradient through time inside a recurrent layer is not visible. Gradients that are exactly zero belong to
+    `no-gradient`.
+
+    ## References
+    - Bengio, Simard, Frasconi, Learning long-term dependencies with gradient descent is difficult, IEEE TNN 1994
+    - Glorot, Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010
+    """
+    judged = False
+    for segment in dict.fromkeys(p.segment for p in run.rows(Parameter)):
+        sizes = {n: v for n, v in gradient_sizes(run, segment).items() if v > 0}
+        ratios = {n: median(r for _, r in values) for n, values in update_ratios(run, segment).items()}
+        for weights in by_root(matrices(run, segment)).values():
+            known = [w for w in weights if w.name in sizes and "Embedding" not in w.module_type]
+            if len(known) < min_weights:
+                continue
+            judged = True
+            quarter = len(known) // 4
+            first, last = known[:quarter], known[-quarter:]
+            factor = median(sizes[w.name] for w in last) / max(sizes[w.name] for w in first)
+            standing = all(ratios.get(w.name, slow) < slow for w in first)
+            if factor > fall and standing:
+                yield _finding(known, sizes, ratios, factor, quarter, fall)
+            elif factor > certain_fall:
+                yield _finding(known, sizes, ratios, factor, quarter, fall, severity=Severity.WARNING)
+    if not judged:
+        raise Skip(f"no model with at least {min_weights} weights that get a gradient was seen")
+
+
+def _finding(
+    known: Sequence[Parameter],
+    sizes: dict[str, float],
+    ratios: dict[str, float],
+    factor: float,
+    quarter: int,
+    fall: float,
+    *,
+    severity: Severity | None = None,
+) -> Finding:
+    first, last = known[0], known[-1]
+    names = tuple(w.name for w in known if sizes[w.name] * fall < sizes[last.name]) or tuple(
+        w.name for w in known[:quarter]
+    )
+    moved = ratios.get(first.name)
+    update = f" `{first.name}` changes by {moved:.2g} of its size per step." if moved is not None else ""
+    return Finding(
+        message=f"From the last layers to the first the gradient falls by a factor of {factor:.1e}: an element of "
+        f"`{last.name}` gets {sizes[last.name]:.1e}, of `{first.name}` {sizes[first.name]:.1e}.{update} Hardly "
+        f"reached: {names_shown(names)}.",
+        advice="Use `nn.ReLU()` or `nn.GELU()` instead of sigmoid or tanh in hidden layers, He initialisation, "
+        "normalisation layers and skip connections (`x = x + block(x)`).",
+        where=SourceLine.of(first),
+        names=names,
+        evidence=(
+            Measure("gradient, last layers / first layers", factor, f"<= {fall:g}"),
+            Table(
+                "Gradients through the depth (median over steps)",
+                ("weight", "gradient per element", "update / weight"),
+                tuple((w.name, f"{sizes[w.name]:.1e}", f"{ratios.get(w.name, 0.0):.1e}") for w in known[:40]),
+            ),
+        ),
+        severity=severity,
+    )

@@ -1,0 +1,529 @@
+"""Decides what the loop is fed: which experiment runs, when it ends, what follows, and when the script is stopped.
+
+A segment is one phase of the script (a new optimizer begins a new one). Its life: waiting for the first backward pass
+or optimizer step; the diets of `experiments.plan`, each from the same saved start state; then coasting, in which the
+script goes on with its own data, its epochs cut short, so that its validation, its later epochs and its end are seen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet, ref
+
+import torch
+from torch import Tensor, nn
+
+from nndoctor.experiments.diet import Diet, Result, fed
+from nndoctor.feeds.call import CallFeed, Slot, find
+from nndoctor.feeds.loader import LoaderFeed, Served
+from nndoctor.feeds.state import Snapshot
+from nndoctor.feeds.tree import batch_size, size_in_bytes
+from nndoctor.fingerprint import fingerprint
+from nndoctor.names import Place
+from nndoctor.places import user_place
+from nndoctor.rates import Rates
+from nndoctor.records import COAST, OBSERVE, TRACE, Event, Experiment
+from nndoctor.session import Call, PatientStop, Session
+
+MOST_BYTES = 1 << 29
+"""Memory for the batches that are kept to be served again."""
+MOST_SEGMENTS = 3
+COAST_BATCHES = 2
+COAST_SHARE = 0.07
+"""Share of the budget for what the script does after the experiments."""
+MOST_PASSES_UNSTEPPED = 16
+"""Backward passes without any step after which a loop without a loader is taken to never step."""
+MOST_STEPS_A_BATCH = 25
+"""Optimizer steps on one batch after which the loop is taken to have left its loader."""
+STUBBORN = 50
+"""How often a script may swallow the stop before it is ended from outside."""
+
+Plan = Generator[Diet, Result, None]
+
+
+class Conductor:
+    """Holds the state of the experiments; the hooks ask it, the feeds serve what it says."""
+
+    def __init__(self, session: Session, plan: Callable[[Conductor], Plan]) -> None:
+        self.session = session
+        self.loader_feed = LoaderFeed(self)
+        self.call_feed = CallFeed(self)
+        self.rates = Rates()
+        self.feed = ""
+        self.state = "waiting"
+        self.finished = False
+        self.trained_once = False
+        self.start: Snapshot | None = None
+        self.resume: Snapshot | None = None
+        self.recorded: list[Any] = []
+        self.kept_bytes = 0
+        self.batch_size = 0
+        self.optimizers: WeakSet[torch.optim.Optimizer] = WeakSet()
+        self.optimizer_places: WeakKeyDictionary[torch.optim.Optimizer, Place] = WeakKeyDictionary()
+        self.stateful: WeakSet[Any] = WeakSet()
+        self.leaves: dict[int, Tensor] = {}
+        self.loaded_tensors: dict[int, tuple[ref[Tensor], str]] = {}
+        self.input_paths: set[Any] = set()
+        self.spent = 0.0
+        self.diet: Diet | None = None
+        self.result = Result()
+        self.on_stubborn: Callable[[], None] = lambda: None
+        self.on_batch: Callable[[Any, Served, bool], None] = lambda *_: None
+        self.on_slot: Callable[[Slot, Tensor], None] = lambda *_: None
+        self.on_op: Callable[[str, tuple[Any, ...], dict[str, Any], Any], None] = lambda *_: None
+        self.interesting: frozenset[str] = frozenset()
+        self.on_loader: Callable[[Served], None] = lambda *_: None
+        self._make_plan = plan
+        self._plan: Plan | None = None
+        self._fresh_optimizer = False
+        self._stepped: set[int] = set()
+        self._step_counts: dict[int, int] = {}
+        self._cycle_done = False
+        self._passes = 0
+        self._steps_since_boundary = 0
+        self._open = False
+        self._end_epoch = False
+        self._began = self._coast_began = 0.0
+        self._waited = 0.0
+        self._after_backward: Tensor | None = None
+        self._scaled: tuple[ref[Tensor], float] | None = None
+        self._raised: tuple[BaseException, Place] | None = None
+        self._refused = 0
+
+    # ---- what the script built
+
+    def optimizer_built(self, optimizer: torch.optim.Optimizer) -> None:
+        """Remember an optimizer; after the experiments it announces a new segment."""
+        self.optimizers.add(optimizer)
+        self.optimizer_places[optimizer] = user_place()
+        self._fresh_optimizer = True
+
+    def stateful_built(self, thing: Any) -> None:
+        """Remember a scheduler or a scaler, whose state is saved and restored with the rest."""
+        self.stateful.add(thing)
+
+    def loader_seen(self, served: Served) -> None:
+        """A pass over a loader begins."""
+        self.on_loader(served)
+
+    def loaded(self, module: nn.Module, keys: set[str]) -> None:
+        """Remember which tensors came from a checkpoint."""
+        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        for key in keys & own.keys():
+            self.loaded_tensors[id(own[key])] = (ref(own[key]), key)
+
+    def is_loaded(self, tensor: Tensor) -> bool:
+        """Whether a tensor's value came from a checkpoint."""
+        entry = self.loaded_tensors.get(id(tensor))
+        return entry is not None and entry[0]() is tensor
+
+    def is_trained(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a parameter, held by an optimizer, or a leaf that the loss was seen to depend on."""
+        return isinstance(tensor, nn.Parameter) or id(tensor) in self.leaves
+
+    def scaled(self, scaler: Any, _loss: Tensor, scaled: Tensor) -> None:
+        """Remember by how much a GradScaler multiplied a loss."""
+        self._scaled = (ref(scaled), float(scaler.get_scale()))
+
+    def scale_of(self, roots: list[Tensor]) -> float:
+        """Return the factor between what `backward` was called on and the loss."""
+        if self._scaled is not None and any(self._scaled[0]() is root for root in roots):
+            return self._scaled[1]
+        return 1.0
+
+    def raised(self, error: BaseException, place: Place) -> None:
+        """An exception passes; if the script goes on, it swallowed it."""
+        self._raised = (error, place)
+
+    def is_foreign(self, root: nn.Module) -> bool:
+        """Whether no optimizer holds any parameter of a model, although there are optimizers."""
+        held = {id(p) for o in self.optimizers for g in getattr(o, "param_groups", []) for p in g["params"]}
+        return bool(held) and not any(id(p) in held for p in root.parameters())
+
+    def wanted_steps(self) -> int:
+        """Return how many steps the current experiment is to have."""
+        return self.diet.wanted if self.diet is not None else self.session.config.steps
+
+    def batches_a_step(self) -> int:
+        """Return how many iterations an optimizer step takes (gradient accumulation), 1 without an optimizer."""
+        return max(1, round(max(1, len(self.result.losses)) / max(1, self._most_steps())))
+
+    def rates_reach(self) -> bool:
+        """Whether learning rates can be changed from outside: some optimizer has stepped."""
+        return bool(self._step_counts)
+
+    def training_loader(self) -> str:
+        """Return the name of the loader that feeds the iterations, empty for a loop without one."""
+        return self.loader_feed.name() if self.feed == "loader" else ""
+
+    def tensors(self) -> list[Tensor]:
+        """Return all known tensors that training can change."""
+        known: dict[int, Tensor] = dict(self.leaves)
+        for module in list(self.session.names.modules):
+            for tensor in (*module._parameters.values(), *module._buffers.values()):
+                if tensor is not None:
+                    known[id(tensor)] = tensor
+        for optimizer in self.optimizers:
+            for group in getattr(optimizer, "param_groups", []):
+                known.update((id(p), p) for p in group["params"])
+        return list(known.values())
+
+    def trained_tensors(self) -> list[Tensor]:
+        """Return the known floating-point tensors that require gradients."""
+        return [t for t in self.tensors() if t.requires_grad]
+
+    def snapshot(self) -> Snapshot:
+        """Save the state as it is now."""
+        with self.session.silence():
+            modules = list(self.session.names.modules)
+            return Snapshot(self.tensors(), modules, list(self.optimizers), list(self.stateful))
+
+    # ---- where we stand
+
+    @property
+    def coasting(self) -> bool:
+        """The experiments of the segment are done."""
+        return self.state == "coasting"
+
+    def expects_new_segment(self) -> bool:
+        """Whether training that begins now would be that of a new phase."""
+        return self.coasting and self._fresh_optimizer and self.session.segment + 1 < MOST_SEGMENTS and self.left() > 0
+
+    def awaits_training(self) -> bool:
+        """Whether the next backward pass begins a segment."""
+        return self.state == "waiting" or self.expects_new_segment()
+
+    def save_start(self) -> None:
+        """Save the state from which the experiments will start, in case training begins now."""
+        self.start = self.snapshot()
+        self.call_feed.begin()
+
+    def left(self) -> float:
+        """Seconds left of the budget; loading data does not count."""
+        return self.session.config.budget - self.spent
+
+    # ---- training begins, goes on, ends
+
+    def training_event(self, _roots: object = ()) -> None:
+        """`backward` or an optimizer's `step` was called."""
+        if self.finished or not self.awaits_training():
+            return
+        with self.session.silence():
+            self._begin_segment()
+
+    def _begin_segment(self) -> None:
+        session = self.session
+        if self.trained_once:
+            session.segment += 1
+        self.loader_feed.pending = [(s, b) for s, b in self.loader_feed.pending if b is not None and not s.exhausted]
+        self.feed = "loader" if self.loader_feed.pending else "call"
+        self.recorded = [self.loader_feed.adopt()] if self.feed == "loader" else []
+        if self.feed == "call":
+            self.loader_feed.group = []
+        if self.start is None:
+            self.start = self.snapshot()
+        self.start.extend(self.tensors())
+        first = self.recorded[0] if self.recorded else self.call_feed.slots
+        self.batch_size = batch_size(first)
+        self.kept_bytes = size_in_bytes(first)
+        self.state, self.trained_once, self._fresh_optimizer = "diet", True, False
+        self._stepped, self._step_counts, self._cycle_done, self._passes = set(), {}, False, 0
+        self._plan = self._make_plan(self)
+        self._start_diet(next(self._plan), restore=False)
+        self._open = True
+
+    def boundary(self) -> None:
+        """One training iteration is over and the next is about to begin."""
+        if self.finished:
+            self.refuse()
+        self.finish_step()
+        if self.state == "diet":
+            self._advance()
+        elif self.coasting and time.monotonic() - self._coast_began > self._coast_seconds():
+            self.stop("the time for what follows the experiments was over")
+        self._open = True
+
+    def finish_step(self) -> None:
+        """Complete the iteration that is open."""
+        if not self._open:
+            return
+        session = self.session
+        self._open = False
+        if self.feed == "call" and self.diet is not None and self.diet.name == OBSERVE and self.state == "diet":
+            self.recorded.append(self.call_feed.slots)
+            self.batch_size = self.batch_size or batch_size(self.call_feed.slots)
+            self.kept_bytes += size_in_bytes(self.call_feed.slots)
+        session.tell("step_ended")
+        session.step += 1
+        session.sampled = session.step < 3 or session.step % 4 == 0
+        self._steps_since_boundary = 0
+        self._cycle_done, self._passes, self._after_backward = False, 0, None
+        self._stepped.clear()
+        self.call_feed.begin()
+        session.tell("new_data")
+
+    def measured(self, loss: float, score: float, wait: float, *, finite: bool, objectives: int) -> None:
+        """Take in the numbers of a completed iteration."""
+        self.result.add(loss, score, finite=finite)
+        self.result.objectives = max(self.result.objectives, objectives)
+        self._waited += wait
+        facts = {"loss": loss, "of": self.diet.wanted} if self.diet is not None and self.state == "diet" else {}
+        self.session.say(left=round(self.left(), 1), **facts)
+
+    def _advance(self) -> None:
+        diet = self.diet
+        if diet is None or self._plan is None:
+            return
+        elapsed = time.monotonic() - self._began - self._waited
+        full = diet.name == OBSERVE and self.kept_bytes > MOST_BYTES
+        if self.session.step >= diet.wanted or elapsed > diet.seconds or full or diet.enough(self.result):
+            self._end_diet()
+            try:
+                following = self._plan.send(self.result)
+            except StopIteration:
+                self._coast()
+            else:
+                self._start_diet(following)
+
+    def _start_diet(self, diet: Diet, *, restore: bool = True) -> None:
+        if restore and self.start is not None:
+            self.start.restore()
+        self.diet, self.result = diet, Result(diet.name)
+        self._began, self._waited = time.monotonic(), 0.0
+        self.session.experiment, self.session.step, self.session.sampled = diet.name, 0, True
+        self.rates.begin(diet, self.optimizers)
+        self.call_feed.begin() if restore else None
+        self.session.add(self._row("running"))
+        self.session.recorder.flush()
+        self.session.say(force=True, of=diet.wanted, left=round(self.left(), 1))
+
+    def _end_diet(self, why: str = "") -> None:
+        assert self.diet is not None
+        self.result.seconds = time.monotonic() - self._began
+        self.spent += max(0.0, self.result.seconds - self._waited)
+        self.session.tell("diet_ended", self.diet.name)
+        cut = self.session.step < self.diet.least and not self.diet.enough(self.result)
+        self.session.add(self._row("cut" if cut or why else "done", why or ("time was over" if cut else "")))
+        self.rates.end()
+
+    def _row(self, outcome: str, why: str = "") -> Experiment:
+        diet = self.diet
+        assert diet is not None
+        return Experiment(
+            name=diet.name, outcome=outcome, why=why, steps=self.session.step, wanted=diet.wanted,
+            seconds=round(self.result.seconds, 3), lr_factor=diet.lr_factor, batch_size=diet.cut,
+            objectives=self.result.objectives,
+        )  # fmt: skip
+
+    def _coast(self) -> None:
+        if self.resume is not None:
+            self.resume.restore()
+        self.start = self.resume = None
+        self.recorded, self.diet = [], None
+        self.state, self.session.experiment, self.session.step = "coasting", COAST, 0
+        self._coast_began = time.monotonic()
+        self._end_epoch = True
+        self.session.say(force=True, left=round(self.left(), 1))
+
+    def _coast_seconds(self) -> float:
+        return max(1.0, COAST_SHARE * self.session.config.budget)
+
+    def ends_epoch(self, served: int) -> bool:
+        """Whether a pass of the training loader ends here, `served` batches into it."""
+        ends = served > 0 and (self._end_epoch or served >= COAST_BATCHES)
+        self._end_epoch = False
+        return ends
+
+    def cut_validation(self, served: Served) -> None:
+        """A pass over other data is cut short; the script's clock for coasting runs here too."""
+        if self.coasting and time.monotonic() - self._coast_began > self._coast_seconds():
+            self.stop("the time for what follows the experiments was over")
+
+    def stop(self, why: str) -> None:
+        """End the script. Raises `PatientStop`."""
+        if not self.finished:
+            self.finished = True
+            self.session.add(Event(kind="stopped", text=why))
+        self.refuse()
+
+    def refuse(self) -> None:
+        """Raise the stop again in a script that goes on; end the process if it will not hear."""
+        self._refused += 1
+        if self._refused > STUBBORN:
+            self.on_stubborn()
+        raise PatientStop
+
+    def script_ended(self, failure: str = "") -> None:
+        """The script is over: complete what is open."""
+        with self.session.silence():
+            self.finish_step()
+            if self.state == "diet" and self.diet is not None:
+                if failure and self.diet.name != OBSERVE:
+                    self.session.add(self._row("failed", failure))
+                else:
+                    self._end_diet(failure or f"the script ended after {self.session.step} steps")
+            self.session.tell("new_data")
+            self.session.tell("script_ended")
+
+    # ---- what the hooks ask
+
+    def outer_call(self, call: Call) -> None:
+        """The outermost module is about to run."""
+        if self.finished:
+            self.refuse()
+        if self._raised is not None:
+            self._swallowed()
+        self.loader_feed.computed()
+        with self.session.silence():
+            name = self.session.names.path(call.module)
+        if torch.is_grad_enabled() and (self.feed != "loader" or self.expects_new_segment()):
+            if next(call.module.parameters(), None) is not None:
+                self._opening()
+            with self.session.silence():
+                self.call_feed.module(call, name)
+        self.session.tell("outer_call", call)
+
+    def outer_op(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """A function is about to run outside of all modules."""
+        if not torch.is_grad_enabled() or not any(isinstance(a, Tensor) and a.requires_grad for a in args):
+            return args, kwargs
+        if self.finished:
+            self.refuse()
+        self.loader_feed.computed()
+        if self.feed == "loader" and not self.expects_new_segment():
+            return args, kwargs
+        self._opening()
+        with self.session.silence():
+            return self.call_feed.function(name, args, kwargs)
+
+    def op_done(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """A function returned. Most are of no interest but for the data that they hand on."""
+        self.on_op(name, args, kwargs, output)
+        if name in self.interesting or self.session.experiment == TRACE:
+            self.session.tell("op_done", name, args, kwargs, output)
+
+    def _opening(self) -> None:
+        """Something differentiable begins, in a loop without a loader: perhaps a new iteration."""
+        if self.awaits_training():
+            if self.start is None:
+                self.save_start()
+        elif self.feed == "call" and self._iteration_over():
+            with self.session.silence():
+                self.boundary()
+
+    def _iteration_over(self) -> bool:
+        if self._cycle_done or self._passes >= MOST_PASSES_UNSTEPPED:
+            return True
+        if self._after_backward is None or self._stepped or self.session.in_optimizer is not None:
+            return False
+        with self.session.silence():
+            now = fingerprint(self.trained_tensors())
+        return now.shape != self._after_backward.shape or not torch.equal(now, self._after_backward)
+
+    def backward_ended(self, _result: Any, _inputs: list[Tensor]) -> None:
+        """A backward pass is complete; for loops without optimizer hooks, note what the parameters are like now."""
+        self._passes += 1
+        if self.feed == "call" and not self._step_counts:
+            with self.session.silence():
+                self._after_backward = fingerprint(self.trained_tensors())
+
+    def before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer is about to step, with the rate that the diet wants."""
+        self.optimizers.add(optimizer)
+        self.training_event()
+        if self.feed == "call" and self._cycle_done:  # a closure: the forward pass is inside the step
+            with self.session.silence():
+                self.boundary()
+        self.session.in_optimizer = optimizer
+        self.rates.apply(optimizer)
+        self.session.tell("before_step", optimizer)
+
+    def after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer has stepped."""
+        self.session.tell("after_step", optimizer)
+        self.rates.take_back(optimizer)
+        self.session.in_optimizer = None
+        self._stepped.add(id(optimizer))
+        self._step_counts[id(optimizer)] = self._step_counts.get(id(optimizer), 0) + 1
+        self._passes = 0
+        self._steps_since_boundary += 1
+        if self.feed == "call":
+            idle = [o for o in self.optimizers if id(o) not in self._step_counts]
+            patience = 8 if idle and self.session.segment == 0 else 0
+            active = set(self._step_counts) | ({id(o) for o in idle} if self._most_steps() < patience else set())
+            self._cycle_done = active <= self._stepped
+        elif self._steps_since_boundary > MOST_STEPS_A_BATCH and self.state == "diet":
+            self._leave_loader()
+
+    def _most_steps(self) -> int:
+        return max(self._step_counts.values(), default=0)
+
+    def _leave_loader(self) -> None:
+        """The loop asked its loader once and trains on without it: serve it at the call instead."""
+        self.state, self.feed, self.start, self.trained_once = "waiting", "", None, False
+        self.loader_feed.group, self.loader_feed.pending = [], []
+        self.rates.end()
+
+    def holds_still(self, scheduler: Any) -> bool:
+        """Whether a scheduler's step is left out: in experiments, or beyond the end that it was built for."""
+        if self.state == "diet" and self.diet is not None and self.diet.name != OBSERVE:
+            return True
+        total = getattr(scheduler, "total_steps", None)
+        return self.trained_once and isinstance(total, int) and getattr(scheduler, "last_epoch", 0) + 1 >= total
+
+    def _swallowed(self) -> None:
+        assert self._raised is not None
+        error, (file, line, function) = self._raised
+        self._raised = None
+        text = f"{type(error).__name__}: {error}"
+        self.session.add(Event(kind="swallowed", text=text, file=file, line=line, function=function))
+
+    # ---- what the feeds ask
+
+    def keep(self, batch: Any) -> None:
+        """Remember a batch of `observe`, so that it can be served again."""
+        if len(self.recorded) <= self.session.step:
+            self.recorded.append([])
+        self.recorded[-1].append(batch)
+        self.kept_bytes += size_in_bytes(batch)
+
+    def batch_served(self, batch: Any, served: Served, *, training: bool) -> None:
+        """Tell the probes what the loop was given."""
+        with self.session.silence():
+            self.on_batch(batch, served, training)
+
+    def slot_served(self, slot: Slot, tensor: Tensor) -> None:
+        """Tell the probes what entered the graph."""
+        with self.session.silence():
+            self.on_slot(slot, tensor)
+
+    def records_slots(self) -> bool:
+        """Whether the tensors that enter the graph are to be remembered."""
+        observing = self.state == "diet" and self.diet is not None and self.diet.name == OBSERVE
+        return self.awaits_training() or (self.feed == "call" and observing)
+
+    def replayed(self, position: int) -> Any:
+        """Return the batch that the diet serves in this place of the iteration, None for the loop's own."""
+        if self.state != "diet" or self.diet is None or self.diet.name == OBSERVE:
+            return None
+        content = self.recorded[self.diet.pick(self.session.step, len(self.recorded))]
+        batch = content[min(position, len(content) - 1)]
+        with self.session.silence():
+            served = fed(self.diet, batch, self.session.step, self.batch_size, self.input_paths)
+            self.on_batch(served, None, True)  # type: ignore[arg-type]
+        return served
+
+    def substitute(self, slot: Slot, tensor: Tensor) -> Tensor:
+        """Return the tensor that the diet puts in this slot."""
+        if self.feed != "call" or self.state != "diet" or self.diet is None or self.diet.name == OBSERVE:
+            return tensor
+        content = self.recorded[self.diet.pick(self.session.step, len(self.recorded))]
+        found = find(content, slot, tensor)
+        if found is None:
+            return tensor
+        path = f"{slot[0]}:{slot[2]}"
+        inputs = {"0"} if path in self.input_paths else set()
+        replaced: Tensor = fed(self.diet, found, self.session.step, self.batch_size, inputs)
+        return replaced

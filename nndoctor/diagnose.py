@@ -1,0 +1,159 @@
+"""From a recording to a diagnosis: run the checks, order what they found, decide the verdict.
+
+Pure: nothing here reads a clock, a file or a model, so an old recording can be diagnosed again with newer checks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nndoctor.causes import Cause, Fired, ordered, severity_of
+from nndoctor.finding import Finding, Severity, Skip, SourceLine, Status
+from nndoctor.reasons import NUMBERED
+from nndoctor.verdict import Verdict, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from nndoctor.check import Check
+    from nndoctor.recording import Recording
+
+NOT_CHECKED = "not checked yet"
+NOT_SELECTED = "not selected"
+
+NOUNS = {
+    "Step": "training step",
+    "Backward": "backward pass",
+    "Optimizer": "optimizer",
+    "OptimizerStep": "step of an optimizer",
+    "Module": "module",
+    "Parameter": "parameter",
+    "TensorStats": "activation or gradient",
+    "Units": "rectifying activation",
+    "Batch": "batch",
+    "Labels": "class label",
+    "Loader": "DataLoader",
+    "LossCall": "call of a loss function",
+    "SoftmaxCall": "softmax",
+    "Forwards": "layer that tells training from evaluation",
+    "Independence": "comparison of a batch's samples",
+    "EvalGap": "comparison of train and eval mode",
+    "NonFinite": "NaN or Inf",
+    "Overlap": "pair of training and validation data",
+    "Experiment": "experiment",
+}
+"""What users call the kinds of records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one check, or of a reason for which there is no check yet (`check` is then empty)."""
+
+    check: str
+    reason: str
+    status: Status
+    why: str = ""
+    severity: Severity | None = None
+    """The worst of its findings; None where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One finding in the diagnosis. `explained_by` names the check that it is a symptom of, or is empty."""
+
+    check: Check
+    finding: Finding
+    explained_by: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return severity_of(self.check, self.finding)
+
+    @property
+    def title(self) -> str:
+        """The headline: the finding's own, else the check's."""
+        return self.finding.title or self.check.title
+
+    @property
+    def where(self) -> SourceLine | None:
+        """The line of the user's code, where one is known."""
+        return self.finding.where
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that a report shows of the checks: the verdict, causes with their symptoms, every check's outcome."""
+
+    verdict: Verdict
+    causes: tuple[Cause, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All findings, most important first, causes before their symptoms."""
+        roots = [Entry(c.root.check, f) for c in self.causes for f in c.root.findings]
+        symptoms = [
+            Entry(s.check, f, explained_by=c.root.check.name)
+            for c in self.causes
+            for s in c.symptoms
+            for f in s.findings
+        ]
+        worst = {c.root.check.name: c.root.severity for c in self.causes}
+        # A cause keeps its own findings together; notes of their own come after everybody's symptoms.
+        first = [e for e in roots if worst[e.check.name] > Severity.NOTE]
+        last = [e for e in roots if worst[e.check.name] is Severity.NOTE]
+        return [*first, *symptoms, *last]
+
+
+def diagnose(
+    run: Recording,
+    checks: Sequence[Check],
+    *,
+    deselected: Collection[Check] = (),
+    fail_on: Severity | None = Severity.ERROR,
+) -> Diagnosis:
+    """Run the checks on a recording and conclude. `fail_on=None` never fails."""
+    results = [examine(check, run) for check in checks]
+    fired = [Fired(check, findings) for check, (_, findings) in zip(checks, results, strict=True) if findings]
+    skipped = [Outcome(check.name, check.reason, Status.SKIPPED, NOT_SELECTED) for check in deselected]
+    outcomes = [outcome for outcome, _ in results] + skipped
+    severities = [severity_of(each.check, finding) for each in fired for finding in each.findings]
+    return Diagnosis(
+        verdict=decide(run, max(severities, default=None), fail_on),
+        causes=tuple(ordered(fired)),
+        outcomes=tuple(_with_every_reason(outcomes)),
+    )
+
+
+def examine(check: Check, run: Recording) -> tuple[Outcome, tuple[Finding, ...]]:
+    """Run one check. Whatever it raises becomes its outcome; it cannot spoil the others."""
+    missing = [NOUNS.get(kind.__name__, kind.__name__) for kind in check.needs if not run.rows(kind)]
+    if missing:
+        why = f"no {' and no '.join(missing)} was seen"
+        return Outcome(check.name, check.reason, Status.SKIPPED, why), ()
+    try:
+        findings = check(run)
+    except Skip as skip:
+        return Outcome(check.name, check.reason, Status.SKIPPED, str(skip)), ()
+    except Exception as error:  # noqa: BLE001 - a check of a third party may raise anything
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        return Outcome(check.name, check.reason, Status.CRASHED, why), ()
+    if not findings:
+        return Outcome(check.name, check.reason, Status.PASSED), ()
+    # Stable sort: findings of equal weight keep the order in which the check gave them.
+    findings.sort(key=lambda finding: (-severity_of(check, finding), not finding.certain))
+    worst = severity_of(check, findings[0])
+    status = Status.NOTE if worst is Severity.NOTE else Status.FINDING
+    return Outcome(check.name, check.reason, status, findings[0].message, worst), tuple(findings)
+
+
+def _with_every_reason(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    by_reason: dict[str, list[Outcome]] = {reason.code: [] for reason in NUMBERED}
+    for outcome in outcomes:
+        by_reason.setdefault(outcome.reason, []).append(outcome)
+    rows = []
+    for code, found in by_reason.items():
+        rows += sorted(found, key=lambda o: o.check) or [Outcome("", code, Status.SKIPPED, NOT_CHECKED)]
+    return rows

@@ -1,0 +1,1 @@
+"""The diets of the loop, what runs between them, and what follows when."""

@@ -1,0 +1,103 @@
+"""The experiment `independence`: does the output for one sample depend on another, and on the input at all?
+
+In eval mode, where BatchNorm does not mix, one sample of the batch is exchanged for another; the outputs of the other
+samples must stay as they were. (The test of Karpathy's "recipe for training neural networks", done forward.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nndoctor.experiments.calls import difference, outputs, set_mode, undisturbed
+from nndoctor.feeds.state import RandomState
+from nndoctor.feeds.tree import leaves, replaced
+from nndoctor.records import Independence
+from nndoctor.session import Call
+
+CHANGED = 1e-4
+"""Share of the sample's own change from which another sample's counts as changed; float32 sums stay far below."""
+
+
+def independence(name: str, call: Call, batch_size: int, *, from_loader: bool) -> Iterator[Independence]:
+    """Yield a row for every input leaf of the model's call that has the batch as a dimension."""
+    file, line, function = call.place
+    arguments = (call.args, call.kwargs)
+    tensors = [(path, t) for path, t in leaves(arguments) if not t.requires_grad and t.dim() > 0 and t.numel() > 0]
+    with undisturbed(call.module):
+        set_mode(call.module, training=False)
+        for path, tensor in tensors:
+            dims = [d for d, size in enumerate(tensor.shape) if size == batch_size]
+            if not dims or batch_size < 2:
+                continue
+            graph_like = any(batch_size not in t.shape or (t.dim() == 2 and t.shape[0] == t.shape[1]) for _, t in tensors if t is not tensor)
+            row = Independence(
+                module=name, leaf=path, batch_size=batch_size, input_dim=dims[0], graph_like=graph_like,
+                from_loader=from_loader and dims[0] == 0, file=file, line=line, function=function,
+            )  # fmt: skip
+            try:
+                yield _judged(row, call, arguments, tensor)
+            except Exception as error:  # noqa: BLE001 - a model that cannot be called again is no fault
+                yield replace(row, why=f"{type(error).__name__}: {error}")
+
+
+def _judged(row: Independence, call: Call, arguments: tuple[Any, Any], tensor: Tensor) -> Independence:
+    seed = RandomState()
+
+    def run(changed: Tensor) -> list[Tensor]:
+        args, kwargs = replaced(arguments, lambda path, t: changed if path == row.leaf else t)
+        return outputs(call.module, args, kwargs, seed)
+
+    base = run(tensor)
+    if not base or not all(bool(torch.isfinite(t).all()) for t in base):
+        return replace(row, why="the output is not finite, or no tensor")
+    if difference(run(tensor), base) != 0.0:
+        return replace(row, why="the output differs from call to call")
+    whole = difference(run(_another(tensor, row.input_dim, everything=True)), base)
+    row = replace(row, depends=not whole == 0.0)
+    before = [_by_sample(t, row.batch_size) for t in base]
+    after = [_by_sample(t, row.batch_size) for t in run(_another(tensor, row.input_dim, everything=False))]
+    pairs = [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None and a.shape == b.shape]
+    if not pairs:
+        return replace(row, why="no output has the batch as a dimension")
+    gaps = sum((a - b).norm(dim=1) for a, b in pairs)
+    sizes = sum(a.norm(dim=1) for a, _ in pairs)
+    relative = gaps / (sizes + 1e-12)  # type: ignore[operator]
+    moved, others = float(relative[0]), relative[1:]
+    if not math.isfinite(moved):
+        return row
+    changed = others > CHANGED * max(moved, 1e-3)
+    return replace(row, mixed=float(changed.float().mean()), moved=moved, leak=float(others.max()))
+
+
+def _by_sample(tensor: Tensor, batch_size: int) -> Tensor | None:
+    """Return an output as (sample, values): its batch dimension first, or a flattened one taken apart."""
+    dims = [d for d, size in enumerate(tensor.shape) if size == batch_size]
+    if dims:
+        return tensor.movedim(dims[0], 0).reshape(batch_size, -1)
+    if tensor.dim() > 1 and tensor.shape[0] > batch_size and tensor.shape[0] % batch_size == 0:
+        return tensor.reshape(batch_size, -1)
+    return None
+
+
+def _another(tensor: Tensor, dim: int, *, everything: bool) -> Tensor:
+    """Return the input with its first sample (or every sample) exchanged for something else of the same range."""
+    moved = tensor.movedim(dim, 0).clone()
+    if moved.is_floating_point():
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(moved.shape, generator=generator).to(moved) * (moved.std() if moved.numel() > 1 else 1.0)
+        other = moved.roll(1, 0) + (noise if bool(noise.any()) else torch.ones_like(moved))
+    else:
+        other = moved.roll(1, 0)
+        if bool((other[0] == moved[0]).all()):
+            other = moved.flip(0) if moved.dim() == 1 else moved.roll(1, -1)
+    if everything:
+        moved = other
+    else:
+        moved[0] = other[0]
+    return moved.movedim(0, dim)

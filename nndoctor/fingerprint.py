@@ -1,0 +1,52 @@
+"""Cheap answers to "did these values change?" and "is this the same content?"."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SAMPLE = 256
+
+
+def strided(tensor: Tensor, most: int) -> Tensor:
+    """Return at most about `most` values of a tensor at an even stride, flat, detached, without a copy if possible."""
+    flat = tensor.detach().reshape(-1)
+    return flat[:: max(1, flat.numel() // most)][:most] if flat.numel() > most else flat
+
+
+def fingerprint(tensors: Sequence[Tensor]) -> Tensor:
+    """Return one vector that differs when any of the tensors was changed (all values of small ones, a sample of big)."""
+    parts = [strided(t, SAMPLE).float() for t in tensors if t.is_floating_point() and t.numel() and not t.is_meta]
+    return torch.cat([part.cpu() for part in parts]) if parts else torch.empty(0)
+
+
+def changed(before: Tensor, after: Tensor) -> bool:
+    """Whether two fingerprints differ; NaN equals NaN."""
+    return before.shape != after.shape or not torch.equal(torch.nan_to_num(before), torch.nan_to_num(after))
+
+
+def content_hash(tensor: Tensor) -> str:
+    """Return a hash of all values, their type and shape."""
+    digest = hashlib.blake2b(digest_size=12)
+    digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+    digest.update(_bytes(tensor))
+    return digest.hexdigest()
+
+
+def row_hashes(tensor: Tensor) -> list[bytes]:
+    """Return one hash per sample (first dimension)."""
+    if tensor.dim() == 0 or tensor.numel() == 0:
+        return []
+    rows = np.frombuffer(_bytes(tensor), dtype=np.uint8).reshape(tensor.shape[0], -1)
+    return [hashlib.blake2b(row.tobytes(), digest_size=12).digest() for row in rows]
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    plain = tensor.detach().cpu().contiguous()
+    if plain.dtype == torch.bfloat16:
+        plain = plain.float()
+    return plain.reshape(-1).view(torch.uint8).numpy().tobytes()

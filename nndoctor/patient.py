@@ -1,0 +1,199 @@
+"""The child process: the user's script as `__main__`, under hooks. Nothing of ours may show in its behaviour."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import platform
+import random
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nndoctor.conductor import Conductor, Plan
+from nndoctor.experiments.calls import LatestCalls
+from nndoctor.experiments.eval_gap import eval_gap
+from nndoctor.experiments.independence import independence
+from nndoctor.experiments.origin import Tracer
+from nndoctor.experiments.overlap import overlaps
+from nndoctor.experiments.plan import plan
+from nndoctor.feeds.state import RandomState
+from nndoctor.hooks import Hooks, Watcher
+from nndoctor.launcher import clean_traceback, run_module, run_script
+from nndoctor.patching import Patches
+from nndoctor.places import shown_file
+from nndoctor.probes.batches import Batches
+from nndoctor.probes.era import Era
+from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
+from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
+from nndoctor.probes.parameters import Parameters
+from nndoctor.probes.steps import Steps
+from nndoctor.recording import FILE_NAME, Recorder
+from nndoctor.records import OBSERVE, TRAIN, VALIDATION, Environment, Event
+from nndoctor.scratch import Scratch
+from nndoctor.session import Config, PatientStop, Session
+
+
+class Patient:
+    """One run of the user's script with all instruments attached."""
+
+    def __init__(self, config: Config) -> None:
+        folder = Path(config.run)
+        self.config = config
+        self.recorder = Recorder(folder / FILE_NAME)
+        self.session = Session(config, self.recorder)
+        self.conductor = Conductor(self.session, self._plan)
+        self.conductor.on_stubborn = self._leave
+        era = Era(self.session, self.conductor)
+        self.batches = Batches(self.session, self.conductor, era)
+        modules = Modules(self.session, self.conductor, era, self.batches)
+        parameters = Parameters(self.session, self.conductor, modules)
+        losses = Losses(self.session, self.conductor, era, self.batches)
+        self.calls = LatestCalls(self.session)
+        tracer = Tracer(self.session, self.conductor, self.batches)
+        steps = Steps(self.session, self.conductor, losses, parameters)
+        for listener in (era, self.batches, modules, losses, self.calls, tracer, steps, parameters):
+            self.session.listen(listener)
+        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS
+        self.scratch = Scratch(folder / "scratch", self._saved)
+
+    def run(self) -> int:
+        """Run the script to its end, however it ends. Returns the exit code of the process."""
+        self._describe()
+        patches = Patches()
+        hooks = Hooks(self.session, self.conductor)
+        hooks.install(patches)
+        self.scratch.install(patches)
+        failure = ""
+        code = 0
+        try:
+            with Watcher(self.session, self.conductor):
+                self._execute()
+        except PatientStop:
+            pass
+        except SystemExit as error:
+            failure, code = self._exited(error)
+        except KeyboardInterrupt:
+            failure, code = "interrupted", 130
+        except BaseException as error:  # noqa: BLE001 - it is the user's, and evidence
+            failure, code = self._raised(error), 1
+        self._finish(failure)
+        hooks.remove()
+        patches.undo()
+        self.scratch.close()
+        self.recorder.close()
+        return code
+
+    def _execute(self) -> None:
+        if self.config.seed is not None:
+            random.seed(self.config.seed)
+            np.random.seed(self.config.seed % 2**32)
+            torch.manual_seed(self.config.seed)
+        self.session.say(phase="starting", force=True)
+        if self.config.is_module:
+            run_module(self.config.target, self.config.arguments)
+        else:
+            run_script(Path(self.config.target), self.config.arguments)
+
+    def _plan(self, conductor: Conductor) -> Plan:
+        return plan(conductor, self._inspect)
+
+    def _inspect(self) -> None:
+        """Look at the model between two experiments: the loop stands still."""
+        with self.session.silence():
+            for name, call in list(self.calls.calls.items()):
+                for experiment in ("eval-gap", "independence"):
+                    if experiment in self.config.skip:
+                        continue
+                    try:
+                        if experiment == "eval-gap":
+                            self.session.add(eval_gap(name, call))
+                        else:
+                            from_loader = self.conductor.feed == "loader"
+                            size = self.conductor.batch_size
+                            for row in independence(name, call, size, from_loader=from_loader):
+                                self.session.add(row)
+                    except Exception as error:  # noqa: BLE001 - nothing of ours may reach the patient
+                        self.session.failed(experiment, error)
+            self.calls.forget()
+
+    def _finish(self, failure: str) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            try:
+                self.conductor.script_ended(failure)
+                if failure != "interrupted":
+                    self._compare_splits()
+            except Exception as error:  # noqa: BLE001
+                self.session.failed("the end of the run", error)
+        self.session.say(phase="end", force=True)
+
+    def _compare_splits(self) -> None:
+        loaders = self.batches.data_sets()
+        training = {name: data for name, (split, data) in loaders.items() if split == TRAIN}
+        validation = {name: data for name, (split, data) in loaders.items() if split == VALIDATION}
+        self.session.say(phase="scan", force=True)
+        state = RandomState()
+        with self.session.silence():
+            self.session.experiment = OBSERVE
+            for row in (*overlaps(training, validation), *self.batches.overlap_of_calls()):
+                self.session.add(row)
+        state.restore()
+
+    def _exited(self, error: SystemExit) -> tuple[str, int]:
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        text = "" if error.code is None or isinstance(error.code, int) else str(error.code)
+        self.session.add(Event(kind="exit", text=f"{code}", detail=text))
+        if text:
+            print(text, file=sys.stderr)
+        return f"the script left with sys.exit({error.code!r})", code
+
+    def _raised(self, error: BaseException) -> str:
+        text = f"{type(error).__name__}: {error}"
+        detail = clean_traceback(error)
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if shown_file(f.filename)]
+        last = frames[-1] if frames else None
+        self.session.add(
+            Event(
+                kind="exception", text=text, detail=detail, file=shown_file(last.filename) if last else "",
+                line=(last.lineno or 0) if last else 0, function=last.name if last else "",
+            )
+        )  # fmt: skip
+        print(detail, file=sys.stderr, end="")
+        return text
+
+    def _saved(self, kind: str, text: str) -> None:
+        self.session.add(Event(kind=kind, text=text))
+
+    def _leave(self) -> None:
+        """The script swallows every stop: write what there is and end the process."""
+        self._finish("")
+        self.recorder.close()
+        sys.stdout.flush()
+        os._exit(0)
+
+    def _describe(self) -> None:
+        facts = {
+            "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
+            "platform": platform.platform(), "threads": torch.get_num_threads(), "cuda": torch.cuda.is_available(),
+            "target": self.config.target, "arguments": " ".join(self.config.arguments), "cwd": os.getcwd(),
+            "seed": self.config.seed, "steps": self.config.steps, "budget": self.config.budget,
+        }  # fmt: skip
+        for name, value in facts.items():
+            self.session.add(Environment(name=name, value=str(value)))
+        self.recorder.flush()
+
+
+def main(config_path: str) -> int:
+    """Run the script that the doctor's file names; returns the process's exit code."""
+    faulthandler.enable()
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
+    sys.dont_write_bytecode = True
+    return Patient(Config.read(Path(config_path))).run()
+
+

@@ -1,0 +1,17 @@
+"""Started by the doctor as a script: `python patient_main.py patient.json`. Becomes the user's script."""
+
+from __future__ import annotations
+
+import sys
+
+
+def _enter() -> None:
+    # This file's own folder must not be searched: the user may have modules named like ours.
+    sys.path.pop(0)
+    from nndoctor.patient import main  # noqa: PLC0415
+
+    sys.exit(main(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    _enter()

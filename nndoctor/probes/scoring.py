@@ -1,0 +1,128 @@
+"""The numbers of one loss call: is its input probabilities, what would chance score, what is the metric."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from nndoctor.records import LossCall
+
+MOST_ROWS = 4096
+TOLERANCE = 1e-3
+"""How far rows may be from summing to one: float16 rounding over a few hundred classes stays below."""
+
+
+def scored(row: LossCall, prediction: Tensor, target: Tensor, ignore: int) -> LossCall:
+    """Return the row with its measured fields filled in. Shapes that do not fit leave them as they are."""
+    prediction, target = prediction.detach(), target.detach()
+    row = _described(row, prediction, target)
+    if row.function in ("cross_entropy", "nll_loss", "multi_margin_loss"):
+        return _classes(row, prediction, target, ignore)
+    if row.function == "getitem" or row.function == "gather":
+        return _picked(row, prediction, target)
+    if row.function.startswith("binary_cross_entropy") or row.function == "soft_margin_loss":
+        return _binary(row, prediction, target)
+    if row.function in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "sub"):
+        return _regression(row, prediction, target)
+    return row
+
+
+def _described(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
+    if not prediction.is_floating_point() or prediction.numel() == 0:
+        return row
+    rows = _as_rows(prediction)
+    low, high = (float(v) for v in torch.aminmax(rows))
+    unit = low >= -1e-6 and high <= 1 + 1e-6
+    probabilities = logs = False
+    if rows.dim() == 2 and rows.shape[1] > 1:
+        sums = rows.sum(dim=1)
+        probabilities = unit and bool(((sums - 1).abs() <= TOLERANCE).all())
+        logs = high <= 1e-6 and bool((rows.logsumexp(dim=1).abs() <= 10 * TOLERANCE).all())
+    numbers = target.float() if target.numel() else torch.zeros(1)
+    return replace(
+        row, unit_interval=unit, probabilities=probabilities, log_probabilities=logs,
+        target_min=float(numbers.min()), target_max=float(numbers.max()),
+    )  # fmt: skip
+
+
+def _as_rows(prediction: Tensor) -> Tensor:
+    """Return a sample of the prediction as (rows, classes) in float32; the class dimension is 1, or 0 for a vector."""
+    values = prediction.float()
+    if values.dim() <= 1:
+        return values.reshape(1, -1)
+    if values.dim() > 2:
+        values = values.movedim(1, -1).reshape(-1, values.shape[1])
+    return values[:MOST_ROWS]
+
+
+def _classes(row: LossCall, prediction: Tensor, target: Tensor, ignore: int) -> LossCall:
+    count = prediction.shape[1] if prediction.dim() > 1 else prediction.shape[0]
+    logits = prediction if prediction.dim() > 1 else prediction.unsqueeze(0)
+    if target.is_floating_point() and target.shape == prediction.shape:
+        labels = target.argmax(dim=1 if target.dim() > 1 else 0)
+        hard = bool(((target == 0) | (target == 1)).all())
+    elif not target.is_floating_point():
+        labels, hard = target, True
+    else:
+        return replace(row, classes=count)
+    predicted = logits.argmax(dim=1)
+    labels = labels.reshape(predicted.shape)
+    kept = labels != ignore
+    predicted, labels = predicted[kept], labels[kept]
+    if labels.numel() == 0:
+        return replace(row, classes=count)
+    shares = torch.unique(labels, return_counts=True)[1].float() / labels.numel()
+    floor = 0.0 if hard and row.label_smoothing == 0 and row.function != "nll_loss" or row.log_probabilities else math.nan
+    return replace(
+        row, metric="accuracy", score=float((predicted == labels).float().mean()), chance=float(shares.max()),
+        prior_loss=float(-(shares * shares.log()).sum()), uniform_loss=math.log(max(count, 1)), classes=count,
+        distinct_predictions=int(torch.unique(predicted).numel()), distinct_targets=int(shares.numel()), floor=floor,
+    )  # fmt: skip
+
+
+def _picked(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
+    """`log_probabilities[range(n), y]` or `gather(1, y)`: classification by hand."""
+    labels = target.reshape(-1)
+    if prediction.dim() != 2 or target.is_floating_point() or len(labels) != len(prediction):
+        return row
+    return replace(_classes(row, prediction, labels, -100), floor=math.nan)
+
+
+def _binary(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
+    if prediction.shape != target.shape:
+        return row
+    hard = bool(((target == 0) | (target == 1)).all())
+    base = float(target.float().mean())
+    prior = -sum(p * math.log(p) for p in (base, 1 - base) if 0 < p < 1)
+    row = replace(row, prior_loss=prior, uniform_loss=math.log(2), floor=0.0 if hard else math.nan, classes=2)
+    if not hard:
+        return row
+    predicted = prediction > (0.5 if row.function == "binary_cross_entropy" else 0.0)
+    return replace(
+        row, metric="binary-accuracy", score=float((predicted == (target > 0)).float().mean()),
+        chance=max(base, 1 - base), distinct_predictions=int(torch.unique(predicted).numel()),
+        distinct_targets=int(torch.unique(target).numel()),
+    )  # fmt: skip
+
+
+def _regression(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
+    truth = target.float()
+    spread = float(truth.std()) if truth.numel() > 1 else math.nan
+    values = prediction.float()
+    row = replace(
+        row, target_std=spread, prediction_std=float(values.std()) if values.numel() > 1 else math.nan,
+        floor=row.floor if row.written_by_hand else 0.0,
+    )  # fmt: skip
+    if values.shape != truth.shape or truth.numel() < 2:
+        return row
+    rest = float(((values - truth) ** 2).mean())
+    variance = float(((truth - truth.mean(dim=0, keepdim=True)) ** 2).mean()) if truth.dim() else 0.0
+    prior = {"mse_loss": variance, "l1_loss": float((truth - truth.median()).abs().mean())}.get(row.function, math.nan)
+    if not variance > 0:
+        return replace(row, prior_loss=prior)
+    return replace(row, metric="r2", score=1 - rest / variance, chance=0.0, prior_loss=prior)

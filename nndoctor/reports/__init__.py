@@ -1,0 +1,1 @@
+"""What a diagnosis looks like. A report shows; it never decides anything."""

@@ -1,0 +1,94 @@
+"""What the reader must know beside the findings: how the script failed, what was cut, skipped or redirected."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.text import Text
+
+from nndoctor.records import Event, Experiment
+from nndoctor.reports.words import clean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from nndoctor.recording import Recording
+    from nndoctor.verdict import Verdict
+
+LINES = 12
+"""Lines of a traceback or a log that are shown: enough for the last frames and the message."""
+_OURS = re.compile(r"[\\/]nndoctor[\\/].*\.py$|^<frozen ")
+_LIBRARIES = re.compile(r"[\\/](site|dist)-packages[\\/]")
+_TOLD = ("cut", "instrument", "killed", "timeout", "note", "swallowed")
+_MANY = 4
+"""Events of one kind that are listed; the rest is counted."""
+
+
+def failure(verdict: Verdict, folder: Path) -> RenderableType | None:
+    """Return the end of the script's traceback, or of its output where it left none."""
+    event = verdict.failure
+    if event is None:
+        return None
+    if event.detail:
+        ours_only = own_frames(event.detail, _OURS)
+        lines = own_frames(ours_only, _LIBRARIES).splitlines()
+        if not any(line.startswith("  File ") for line in lines):
+            lines = ours_only.splitlines()  # nothing of the user's: then the libraries' frames say more than none
+    else:
+        log = folder / "script.log"
+        lines = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
+    if not lines:
+        return None
+    return Text(clean("\n".join(lines[-LINES:])), style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def own_frames(traceback: str, others: re.Pattern[str] = _OURS) -> str:
+    """Return a traceback without the frames of the files that match."""
+    kept, dropping = [], False
+    for line in traceback.splitlines():
+        if frame := re.match(r'  File "([^"]*)"', line):
+            dropping = bool(others.search(frame[1]))
+        elif not line.startswith("    "):
+            dropping = False
+        if not dropping:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def on_the_run(run: Recording, *, verbose: bool = False) -> RenderableType | None:
+    """Return one line per experiment that did not go as wanted and per event that limits the diagnosis."""
+    lines = [_experiment(row) for row in run.rows(Experiment) if row.outcome != "done" or row.batch_size]
+    for kind in _TOLD:
+        texts = Counter(clean(event.text) for event in run.rows(Event) if event.kind == kind)
+        shown = list(texts.items())[: None if verbose else _MANY]
+        for text, times in shown:
+            named = text if text.startswith(kind) else f"{kind}: {text}"
+            lines.append(Text(named + (f" ({times} times)" if times > 1 else "")))
+        if len(texts) > len(shown):
+            lines.append(Text(f"{kind}: {len(texts) - len(shown)} more (-v shows them)"))
+    saves = [event for event in run.rows(Event) if event.kind == "save"]
+    if saves:
+        lines.append(
+            Text(f"{len(saves)} write(s) of the script went to the run's scratch folder, not to its own files")
+        )
+    return Group(*lines) if lines else None
+
+
+def _experiment(row: Experiment) -> Text:
+    text = Text(f"experiment {clean(row.name)}: ")
+    if row.outcome == "cut":
+        text.append(f"cut at {row.steps} of {row.wanted} steps")
+    elif row.outcome != "done":
+        text.append(row.outcome)
+    else:
+        text.append(f"{row.steps} steps")
+    if row.batch_size:
+        text.append(f", on a batch cut to {row.batch_size} samples")
+    if row.why:
+        text.append(f" ({clean(row.why)})")
+    return text

@@ -1,0 +1,161 @@
+"""The report on the terminal: the verdict in one sentence, causes with evidence and advice, the checklist.
+
+Everything that comes from the user's program is `Text`, never markup, and is freed of control characters: a module
+named `[bold]` or a label with an escape sequence in it must not paint the terminal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from nndoctor.finding import Severity, names_shown
+from nndoctor.reports import checklist, evidence, remarks
+from nndoctor.reports.places import shown, source_of
+from nndoctor.reports.words import clean, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rich.console import Console, RenderableType
+
+    from nndoctor.causes import Cause, Fired
+    from nndoctor.diagnose import Diagnosis, Entry
+    from nndoctor.recording import Recording
+
+WIDEST = 100
+"""Columns: longer lines are hard to read, however wide the window."""
+
+NAMES = 6
+"""Modules or parameters that are listed; findings.json has them all."""
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+VERDICTS = {"healthy": "bold green", "sick": "bold red", "inconclusive": "bold yellow", "crashed": "bold red"}
+
+
+def show(  # noqa: PLR0913 - what to show, where, and how much of it
+    run: Recording, diagnosis: Diagnosis, folder: Path, console: Console, *, verbose: bool = False, quiet: bool = False
+) -> None:
+    """Print the report. `quiet`: the verdict only. `verbose`: symptoms in full, the checklist with every reason."""
+    console.width = min(console.width, WIDEST)
+    console.print(verdict_line(run, diagnosis))
+    if quiet:
+        return
+    failure = remarks.failure(diagnosis.verdict, folder)
+    if failure is not None:
+        console.print(Padding(failure, (1, 0, 0, 2)))
+    for cause in diagnosis.causes:
+        if verbose or cause.root.severity > Severity.NOTE:
+            console.print(Group(*_cause(cause, diagnosis, verbose=verbose)))
+    notes = [c for c in diagnosis.causes if c.root.severity is Severity.NOTE]
+    if notes and not verbose:
+        console.print(Group(*_notes(notes)))
+    console.print(checklist.draw(diagnosis, verbose=verbose))
+    if told := remarks.on_the_run(run, verbose=verbose):
+        console.print(Padding(told, (1, 0, 0, 0)))
+    # Not wrapped: a path that is broken into two lines cannot be copied.
+    console.print(Text(f"\nrun: {clean(str(folder))}"), soft_wrap=True)
+
+
+def verdict_line(run: Recording, diagnosis: Diagnosis) -> Text:
+    """Return the verdict as one sentence."""
+    verdict = diagnosis.verdict
+    name = run.environment("script") or "the run"
+    text = Text.assemble((verdict.status.upper(), VERDICTS[verdict.status]), "  ", clean(name))
+    entries = diagnosis.entries
+    match verdict.status:
+        case "sick":
+            first = entries[0]
+            text.append(f": {clean(first.title).rstrip('.')} ({first.check.name}")
+            text.append(f", {clean(shown(first.where))})" if first.where else ")")
+            if verdict.why:
+                text.append(f"; {clean(verdict.why)}")
+        case "healthy":
+            text.append(": no fault was found")
+            count = sum(entry.severity is Severity.WARNING for entry in entries)
+            text.append(f", {plural(count, 'warning')}" if count else "")
+        case "inconclusive":
+            text.append(f" could not be judged in full: {clean(verdict.why) or 'too little was seen'}")
+        case "crashed":
+            text.append(f" failed by itself before it could be judged: {clean(verdict.why)}")
+            text.append(f" ({clean(shown(verdict.where))})" if verdict.where else "")
+    text.append("." if not text.plain.endswith((".", "!", "?")) else "")
+    return text
+
+
+def _cause(cause: Cause, diagnosis: Diagnosis, *, verbose: bool) -> Iterator[RenderableType]:
+    entries = [e for e in diagnosis.entries if e.check is cause.root.check]
+    for entry in entries:
+        yield _finding(entry, verbose=verbose)
+    if not cause.symptoms:
+        return
+    yield Padding(Text("explains these symptoms:", style="dim"), (1, 0, 0, 2))
+    for symptom in cause.symptoms:
+        yield from _symptom(symptom, diagnosis, verbose=verbose)
+
+
+def _symptom(symptom: Fired, diagnosis: Diagnosis, *, verbose: bool) -> Iterator[RenderableType]:
+    if verbose:
+        for entry in (e for e in diagnosis.entries if e.check is symptom.check):
+            yield Padding(_finding(entry, verbose=True), (0, 0, 0, 4))
+        return
+    style = STYLES[symptom.severity]
+    message = clean(symptom.findings[0].message)
+    line = Text.assemble(
+        "    ", (f"{symptom.severity.label:<8}", style), f"{symptom.check.reason:<4}", symptom.check.name, ": ", message
+    )
+    line.no_wrap, line.overflow = True, "ellipsis"
+    yield line
+
+
+def _notes(notes: list[Cause]) -> Iterator[RenderableType]:
+    yield Text("")
+    for cause in notes:
+        for fired in (cause.root, *cause.symptoms):
+            for finding in fired.findings:
+                yield _hanging(Text.assemble(("note ", "cyan"), fired.check.name, ": ", clean(finding.message)))
+
+
+def _finding(entry: Entry, *, verbose: bool) -> RenderableType:
+    style = STYLES[entry.severity]
+    heading = Text.assemble((entry.severity.label, style), " ", entry.check.reason, " ", (entry.check.name, "bold"))
+    body = [*_body(entry), *(evidence.draw(item, verbose=verbose) for item in entry.finding.evidence)]
+    advice = Text.assemble(("do: ", "bold green"), clean(entry.finding.advice))
+    more = Text(f"nndoctor explain {entry.check.name}", style="dim")
+    return Group(
+        Text(""),
+        Rule(heading, align="left", style="dim", characters="-"),
+        Padding(Group(*body, _hanging(advice, indent=4), more), (0, 0, 0, 2)),
+    )
+
+
+def _body(entry: Entry) -> Iterator[RenderableType]:
+    finding = entry.finding
+    yield Text(clean(entry.title), style="bold")
+    yield Text(clean(finding.message))
+    if entry.where is not None:
+        line = Text.assemble((clean(shown(entry.where)), "magenta"))
+        line.append(f" in {clean(entry.where.function)}" if entry.where.function else "")
+        line.overflow = "fold"
+        yield line
+        if code := source_of(entry.where):
+            yield Text(f"    {clean(code)}", no_wrap=True, overflow="ellipsis")
+    unnamed = [name for name in finding.names if name not in finding.message]
+    if unnamed:
+        yield Text(f"in: {clean(names_shown(unnamed, most=NAMES))}", style="dim")
+    if not finding.certain:
+        yield Text("(inferred, not measured directly)", style="dim")
+
+
+def _hanging(text: Text, indent: int = 2) -> RenderableType:
+    """Lay out a paragraph whose further lines are indented."""
+    grid = Table.grid(padding=0)
+    grid.add_column(width=indent)
+    grid.add_column()
+    grid.add_row(text[:indent], text[indent:])
+    return grid

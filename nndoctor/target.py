@@ -1,0 +1,73 @@
+"""Is this a program that can be run? Asked before anything is started, so that a typing error costs no time."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nndoctor.errors import UsageError
+
+if TYPE_CHECKING:
+    from nndoctor.settings import Target
+
+
+def ensure_runnable(target: Target) -> None:
+    """Raise `UsageError` where Python itself would refuse to run the target."""
+    if target.is_module:
+        _ensure_module(target.name)
+    else:
+        _ensure_script(Path(target.name))
+
+
+def _ensure_module(name: str) -> None:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise UsageError(f"-m takes the name of a module, not {name!r}")
+    top = name.partition(".")[0]
+    # Only the top package is looked for: finding a submodule would run the package's code in this process.
+    here = os.getcwd()  # noqa: PTH109 - sys.path holds strings
+    sys.path.insert(0, here)
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    finally:
+        sys.path.remove(here)
+    if spec is None:
+        raise UsageError(f"no module named {top} (searched the working directory and {sys.executable}'s packages)")
+
+
+def _ensure_script(path: Path) -> None:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a script in it, or run a package with -m")
+    if not path.exists():
+        raise UsageError(f"no such script: {path}")
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    if path.suffix == ".ipynb":
+        raise UsageError(f"{path} is a notebook; convert it first: jupyter nbconvert --to script {path}")
+    if b"\0" in source:
+        raise UsageError(f"{path} is not a Python script (it holds binary data)")
+    _ensure_compiles(path, source)
+
+
+def _ensure_compiles(path: Path, source: bytes) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the patient shows them, in its log
+            compile(source, str(path), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise UsageError(f"{path} is not valid Python: {_described(path, error)}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise UsageError(f"{path} is not valid Python: {error}") from None
+
+
+def _described(path: Path, error: SyntaxError) -> str:
+    if error.lineno is None or error.text is None:
+        return f"{error.msg}"
+    return f"{error.msg} at {path}:{error.lineno}: {error.text.strip()}"

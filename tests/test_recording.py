@@ -1,0 +1,114 @@
+"""The recording keeps what it was given, also through a kill, and reads what older versions wrote."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sqlite3
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nndoctor import Recording
+from nndoctor.errors import RecordingError
+from nndoctor.recording import FILE_NAME, SCHEMA_VERSION, Recorder
+from nndoctor.records import KINDS, Batch, Environment, Event, Experiment, Record, Step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def written(folder: Path, *records: Record) -> Recording:
+    recorder = Recorder(folder / FILE_NAME)
+    for record in records:
+        recorder.add(record)
+    recorder.close()
+    return Recording.open(folder / FILE_NAME)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    batch = Batch(shape=(3, 4), dim_mean=(0.5, math.inf), constant=True, leaf="a\n'\"", min=-math.inf, step=2)
+    event = Event(kind="exception", text="ValueError: \N{GREEK SMALL LETTER MU}", file="train.py", line=3)
+    run = written(tmp_path, batch, event)
+    [read] = run.rows(Batch)
+    assert read.max != read.max  # NaN is stored as NULL and comes back
+    assert (read.shape, read.dim_mean, read.constant, read.leaf, read.min) == (
+        batch.shape,
+        batch.dim_mean,
+        True,
+        batch.leaf,
+        -math.inf,
+    )
+    assert run.rows(Event) == [event]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_makes_the_round_trip(kind: type[Record], tmp_path: Path) -> None:
+    assert repr(written(tmp_path, kind()).rows(kind)) == repr([kind()])
+
+
+def test_a_key_replaces_on_disk_and_in_memory(tmp_path: Path) -> None:
+    records = [Experiment(name="a", outcome="running"), Experiment(name="b"), Experiment(name="a", outcome="done")]
+    for run in (written(tmp_path, *records), Recording.of(records)):
+        assert {row.name: row.outcome for row in run.rows(Experiment)} == {"a": "done", "b": "done"}
+
+
+def test_odd_values_are_kept_as_well_as_possible(tmp_path: Path) -> None:
+    run = written(tmp_path, Environment(name="a", value="\udc80 broken"), Step(epoch=2**70))
+    assert "broken" in run.environment("a")
+    assert run.rows(Step)[0].epoch == 2**70
+
+
+def test_a_killed_process_leaves_what_it_had_flushed(tmp_path: Path) -> None:
+    code = f"""
+import os, pathlib, signal
+from nndoctor.recording import Recorder
+from nndoctor.records import Step
+recorder = Recorder(pathlib.Path({str(tmp_path / FILE_NAME)!r}))
+for step in range(100):
+    recorder.add(Step(step=step))
+recorder.flush()
+recorder.add(Step(step=100))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert len(Recording.open(tmp_path / FILE_NAME).rows(Step)) == 100
+
+
+def test_it_can_be_read_while_it_grows(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / FILE_NAME)
+    recorder.add(Step())
+    recorder.flush()
+    assert len(Recording.open(tmp_path / FILE_NAME).rows(Step)) == 1
+    recorder.close()
+
+
+def test_an_older_recording_lacks_columns_and_tables(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE_NAME) as database:
+        database.execute("CREATE TABLE step (experiment TEXT, step INTEGER, gone INTEGER)")
+        database.execute("INSERT INTO step VALUES ('observe', 7, 1)")
+    database.close()
+    run = Recording.open(tmp_path / FILE_NAME)
+    [step] = run.rows(Step)
+    assert (step.step, step.optimizer_steps) == (7, 0)
+    assert math.isnan(step.loss)
+    assert run.rows(Batch) == []
+
+
+def test_what_is_no_recording_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="no recording"):
+        Recording.open(tmp_path / FILE_NAME)
+    (tmp_path / "text").write_text("not a database, but long enough to be taken for one" * 50)
+    with pytest.raises(RecordingError, match="cannot be read"):
+        Recording.open(tmp_path / "text")
+    with sqlite3.connect(tmp_path / "later") as database:
+        database.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    database.close()
+    with pytest.raises(RecordingError, match="later nndoctor"):
+        Recording.open(tmp_path / "later")
+
+
+def test_a_frame_has_a_column_per_field_even_without_rows() -> None:
+    assert list(Recording.of([]).frame(Environment).columns) == ["experiment", "segment", "step", "name", "value"]
