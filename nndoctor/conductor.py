@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from typing import Any
-from weakref import WeakKeyDictionary, WeakSet, ref
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from nndoctor.belongings import Belongings
 from nndoctor.experiments.diet import Diet, Result, fed
 from nndoctor.feeds.call import CallFeed, Slot, find
 from nndoctor.feeds.loader import LoaderFeed, Served
@@ -22,7 +23,6 @@ from nndoctor.feeds.state import Snapshot
 from nndoctor.feeds.tree import batch_size, size_in_bytes
 from nndoctor.fingerprint import fingerprint
 from nndoctor.names import Place
-from nndoctor.places import user_place
 from nndoctor.rates import Rates
 from nndoctor.records import COAST, OBSERVE, TRACE, Event, Experiment
 from nndoctor.session import Call, PatientStop, Session
@@ -40,7 +40,27 @@ MOST_STEPS_A_BATCH = 25
 STUBBORN = 50
 """How often a script may swallow the stop before it is ended from outside."""
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Plan = Generator[Diet, Result, None]
+
+
+def ours(method: Callable[P, T]) -> Callable[P, T]:
+    """Keep an exception of ours from the script: note it and end the script, whose run can no longer be judged."""
+
+    @wraps(method)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except StopIteration:
+            raise
+        except Exception as error:
+            conductor: Any = args[0]
+            conductor.session.failed(method.__name__, error)
+            conductor.stop("an instrument of nndoctor failed")
+            raise
+
+    return guarded
 
 
 class Conductor:
@@ -48,6 +68,7 @@ class Conductor:
 
     def __init__(self, session: Session, plan: Callable[[Conductor], Plan]) -> None:
         self.session = session
+        self.owned = Belongings(session)
         self.loader_feed = LoaderFeed(self)
         self.call_feed = CallFeed(self)
         self.rates = Rates()
@@ -60,11 +81,6 @@ class Conductor:
         self.recorded: list[Any] = []
         self.kept_bytes = 0
         self.batch_size = 0
-        self.optimizers: WeakSet[torch.optim.Optimizer] = WeakSet()
-        self.optimizer_places: WeakKeyDictionary[torch.optim.Optimizer, Place] = WeakKeyDictionary()
-        self.stateful: WeakSet[Any] = WeakSet()
-        self.leaves: dict[int, Tensor] = {}
-        self.loaded_tensors: dict[int, tuple[ref[Tensor], str]] = {}
         self.input_paths: set[Any] = set()
         self.spent = 0.0
         self.diet: Diet | None = None
@@ -77,7 +93,6 @@ class Conductor:
         self.on_loader: Callable[[Served], None] = lambda *_: None
         self._make_plan = plan
         self._plan: Plan | None = None
-        self._fresh_optimizer = False
         self._stepped: set[int] = set()
         self._step_counts: dict[int, int] = {}
         self._cycle_done = False
@@ -88,59 +103,10 @@ class Conductor:
         self._began = self._coast_began = 0.0
         self._waited = 0.0
         self._after_backward: Tensor | None = None
-        self._scaled: tuple[ref[Tensor], float] | None = None
         self._raised: tuple[BaseException, Place] | None = None
         self._refused = 0
 
-    # ---- what the script built
-
-    def optimizer_built(self, optimizer: torch.optim.Optimizer) -> None:
-        """Remember an optimizer; after the experiments it announces a new segment."""
-        self.optimizers.add(optimizer)
-        self.optimizer_places[optimizer] = user_place()
-        self._fresh_optimizer = True
-
-    def stateful_built(self, thing: Any) -> None:
-        """Remember a scheduler or a scaler, whose state is saved and restored with the rest."""
-        self.stateful.add(thing)
-
-    def loader_seen(self, served: Served) -> None:
-        """A pass over a loader begins."""
-        self.on_loader(served)
-
-    def loaded(self, module: nn.Module, keys: set[str]) -> None:
-        """Remember which tensors came from a checkpoint."""
-        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-        for key in keys & own.keys():
-            self.loaded_tensors[id(own[key])] = (ref(own[key]), key)
-
-    def is_loaded(self, tensor: Tensor) -> bool:
-        """Whether a tensor's value came from a checkpoint."""
-        entry = self.loaded_tensors.get(id(tensor))
-        return entry is not None and entry[0]() is tensor
-
-    def is_trained(self, tensor: Tensor) -> bool:
-        """Whether a tensor is a parameter, held by an optimizer, or a leaf that the loss was seen to depend on."""
-        return isinstance(tensor, nn.Parameter) or id(tensor) in self.leaves
-
-    def scaled(self, scaler: Any, _loss: Tensor, scaled: Tensor) -> None:
-        """Remember by how much a GradScaler multiplied a loss."""
-        self._scaled = (ref(scaled), float(scaler.get_scale()))
-
-    def scale_of(self, roots: list[Tensor]) -> float:
-        """Return the factor between what `backward` was called on and the loss."""
-        if self._scaled is not None and any(self._scaled[0]() is root for root in roots):
-            return self._scaled[1]
-        return 1.0
-
-    def raised(self, error: BaseException, place: Place) -> None:
-        """An exception passes; if the script goes on, it swallowed it."""
-        self._raised = (error, place)
-
-    def is_foreign(self, root: nn.Module) -> bool:
-        """Whether no optimizer holds any parameter of a model, although there are optimizers."""
-        held = {id(p) for o in self.optimizers for g in getattr(o, "param_groups", []) for p in g["params"]}
-        return bool(held) and not any(id(p) in held for p in root.parameters())
+    # ---- what the experiments ask
 
     def wanted_steps(self) -> int:
         """Return how many steps the current experiment is to have."""
@@ -158,27 +124,15 @@ class Conductor:
         """Return the name of the loader that feeds the iterations, empty for a loop without one."""
         return self.loader_feed.name() if self.feed == "loader" else ""
 
-    def tensors(self) -> list[Tensor]:
-        """Return all known tensors that training can change."""
-        known: dict[int, Tensor] = dict(self.leaves)
-        for module in list(self.session.names.modules):
-            for tensor in (*module._parameters.values(), *module._buffers.values()):
-                if tensor is not None:
-                    known[id(tensor)] = tensor
-        for optimizer in self.optimizers:
-            for group in getattr(optimizer, "param_groups", []):
-                known.update((id(p), p) for p in group["params"])
-        return list(known.values())
-
-    def trained_tensors(self) -> list[Tensor]:
-        """Return the known floating-point tensors that require gradients."""
-        return [t for t in self.tensors() if t.requires_grad]
-
-    def snapshot(self) -> Snapshot:
-        """Save the state as it is now."""
+    @ours
+    def loader_seen(self, served: Served) -> None:
+        """A pass over a loader begins."""
         with self.session.silence():
-            modules = list(self.session.names.modules)
-            return Snapshot(self.tensors(), modules, list(self.optimizers), list(self.stateful))
+            self.on_loader(served)
+
+    def raised(self, error: BaseException, place: Place) -> None:
+        """An exception passes; if the script goes on, it swallowed it."""
+        self._raised = (error, place)
 
     # ---- where we stand
 
@@ -189,7 +143,7 @@ class Conductor:
 
     def expects_new_segment(self) -> bool:
         """Whether training that begins now would be that of a new phase."""
-        return self.coasting and self._fresh_optimizer and self.session.segment + 1 < MOST_SEGMENTS and self.left() > 0
+        return self.coasting and self.owned.fresh_optimizer and self.session.segment + 1 < MOST_SEGMENTS and self.left() > 0
 
     def awaits_training(self) -> bool:
         """Whether the next backward pass begins a segment."""
@@ -197,7 +151,7 @@ class Conductor:
 
     def save_start(self) -> None:
         """Save the state from which the experiments will start, in case training begins now."""
-        self.start = self.snapshot()
+        self.start = self.owned.snapshot()
         self.call_feed.begin()
 
     def left(self) -> float:
@@ -206,6 +160,7 @@ class Conductor:
 
     # ---- training begins, goes on, ends
 
+    @ours
     def training_event(self, _roots: object = ()) -> None:
         """`backward` or an optimizer's `step` was called."""
         if self.finished or not self.awaits_training():
@@ -223,17 +178,18 @@ class Conductor:
         if self.feed == "call":
             self.loader_feed.group = []
         if self.start is None:
-            self.start = self.snapshot()
-        self.start.extend(self.tensors())
+            self.start = self.owned.snapshot()
+        self.start.extend(self.owned.tensors())
         first = self.recorded[0] if self.recorded else self.call_feed.slots
         self.batch_size = batch_size(first)
         self.kept_bytes = size_in_bytes(first)
-        self.state, self.trained_once, self._fresh_optimizer = "diet", True, False
+        self.state, self.trained_once, self.owned.fresh_optimizer = "diet", True, False
         self._stepped, self._step_counts, self._cycle_done, self._passes = set(), {}, False, 0
         self._plan = self._make_plan(self)
         self._start_diet(next(self._plan), restore=False)
         self._open = True
 
+    @ours
     def boundary(self) -> None:
         """One training iteration is over and the next is about to begin."""
         if self.finished:
@@ -293,7 +249,7 @@ class Conductor:
         self.diet, self.result = diet, Result(diet.name)
         self._began, self._waited = time.monotonic(), 0.0
         self.session.experiment, self.session.step, self.session.sampled = diet.name, 0, True
-        self.rates.begin(diet, self.optimizers)
+        self.rates.begin(diet, self.owned.optimizers)
         self.call_feed.begin() if restore else None
         self.session.add(self._row("running"))
         self.session.recorder.flush()
@@ -369,6 +325,7 @@ class Conductor:
 
     # ---- what the hooks ask
 
+    @ours
     def outer_call(self, call: Call) -> None:
         """The outermost module is about to run."""
         if self.finished:
@@ -385,6 +342,7 @@ class Conductor:
                 self.call_feed.module(call, name)
         self.session.tell("outer_call", call)
 
+    @ours
     def outer_op(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """A function is about to run outside of all modules."""
         if not torch.is_grad_enabled() or not any(isinstance(a, Tensor) and a.requires_grad for a in args):
@@ -398,6 +356,7 @@ class Conductor:
         with self.session.silence():
             return self.call_feed.function(name, args, kwargs)
 
+    @ours
     def op_done(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """A function returned. Most are of no interest but for the data that they hand on."""
         self.on_op(name, args, kwargs, output)
@@ -419,19 +378,21 @@ class Conductor:
         if self._after_backward is None or self._stepped or self.session.in_optimizer is not None:
             return False
         with self.session.silence():
-            now = fingerprint(self.trained_tensors())
+            now = fingerprint(self.owned.trained_tensors())
         return now.shape != self._after_backward.shape or not torch.equal(now, self._after_backward)
 
+    @ours
     def backward_ended(self, _result: Any, _inputs: list[Tensor]) -> None:
         """A backward pass is complete; for loops without optimizer hooks, note what the parameters are like now."""
         self._passes += 1
         if self.feed == "call" and not self._step_counts:
             with self.session.silence():
-                self._after_backward = fingerprint(self.trained_tensors())
+                self._after_backward = fingerprint(self.owned.trained_tensors())
 
+    @ours
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer is about to step, with the rate that the diet wants."""
-        self.optimizers.add(optimizer)
+        self.owned.optimizers.add(optimizer)
         self.training_event()
         if self.feed == "call" and self._cycle_done:  # a closure: the forward pass is inside the step
             with self.session.silence():
@@ -440,6 +401,7 @@ class Conductor:
         self.rates.apply(optimizer)
         self.session.tell("before_step", optimizer)
 
+    @ours
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped."""
         self.session.tell("after_step", optimizer)
@@ -450,7 +412,7 @@ class Conductor:
         self._passes = 0
         self._steps_since_boundary += 1
         if self.feed == "call":
-            idle = [o for o in self.optimizers if id(o) not in self._step_counts]
+            idle = [o for o in self.owned.optimizers if id(o) not in self._step_counts]
             patience = 8 if idle and self.session.segment == 0 else 0
             active = set(self._step_counts) | ({id(o) for o in idle} if self._most_steps() < patience else set())
             self._cycle_done = active <= self._stepped
@@ -482,6 +444,7 @@ class Conductor:
 
     # ---- what the feeds ask
 
+    @ours
     def keep(self, batch: Any) -> None:
         """Remember a batch of `observe`, so that it can be served again."""
         if len(self.recorded) <= self.session.step:
@@ -489,11 +452,13 @@ class Conductor:
         self.recorded[-1].append(batch)
         self.kept_bytes += size_in_bytes(batch)
 
+    @ours
     def batch_served(self, batch: Any, served: Served, *, training: bool) -> None:
         """Tell the probes what the loop was given."""
         with self.session.silence():
             self.on_batch(batch, served, training)
 
+    @ours
     def slot_served(self, slot: Slot, tensor: Tensor) -> None:
         """Tell the probes what entered the graph."""
         with self.session.silence():
@@ -504,6 +469,7 @@ class Conductor:
         observing = self.state == "diet" and self.diet is not None and self.diet.name == OBSERVE
         return self.awaits_training() or (self.feed == "call" and observing)
 
+    @ours
     def replayed(self, position: int) -> Any:
         """Return the batch that the diet serves in this place of the iteration, None for the loop's own."""
         if self.state != "diet" or self.diet is None or self.diet.name == OBSERVE:
@@ -515,6 +481,7 @@ class Conductor:
             self.on_batch(served, None, True)  # type: ignore[arg-type]
         return served
 
+    @ours
     def substitute(self, slot: Slot, tensor: Tensor) -> Tensor:
         """Return the tensor that the diet puts in this slot."""
         if self.feed != "call" or self.state != "diet" or self.diet is None or self.diet.name == OBSERVE:

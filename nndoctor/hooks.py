@@ -47,9 +47,9 @@ class Hooks:
         patches.wrap(torch.autograd, "backward", self._backward)
         patches.wrap(torch.autograd, "grad", self._grad)
         patches.wrap(DataLoader, "__iter__", self._iterate)
-        patches.wrap(torch.optim.Optimizer, "__init__", self._built(self.conductor.optimizer_built))
+        patches.wrap(torch.optim.Optimizer, "__init__", self._built(self.conductor.owned.optimizer_built))
         patches.wrap(lr_scheduler.LRScheduler, "__init__", self._built(self._scheduler_built))
-        patches.wrap(torch.amp.GradScaler, "__init__", self._built(self.conductor.stateful_built))
+        patches.wrap(torch.amp.GradScaler, "__init__", self._built(self.conductor.owned.stateful_built))
         patches.wrap(torch.amp.GradScaler, "scale", self._scale)
         patches.wrap(torch, "compile", self._compile)
         self._patches = patches
@@ -115,7 +115,7 @@ class Hooks:
                 return original(outputs, inputs, *args, **kwargs)
             wanted = [inputs] if isinstance(inputs, Tensor) else [t for t in inputs if isinstance(t, Tensor)]
             roots = [outputs] if isinstance(outputs, Tensor) else [t for t in outputs if isinstance(t, Tensor)]
-            if not any(self.conductor.is_trained(t) for t in wanted):
+            if not any(self.conductor.owned.is_trained(t) for t in wanted):
                 return original(outputs, inputs, *args, **kwargs)
             return self._run_backward(roots, wanted, lambda: original(outputs, inputs, *args, **kwargs))
 
@@ -123,7 +123,7 @@ class Hooks:
 
     def _run_backward(self, roots: list[Tensor], inputs: list[Tensor], run: Callable[[], Any]) -> Any:
         session = self.session
-        this = Pass(roots, self.conductor.scale_of(roots), user_place(), inputs)
+        this = Pass(roots, self.conductor.owned.scale_of(roots), user_place(), inputs)
         self.conductor.training_event(roots)
         session.tell("backward_begins", this)
         session.in_backward = True
@@ -163,7 +163,7 @@ class Hooks:
 
     def _scheduler_built(self, scheduler: Any) -> None:
         self._freezable(type(scheduler))
-        self.conductor.stateful_built(scheduler)
+        self.conductor.owned.stateful_built(scheduler)
 
     def _freezable(self, kind: type) -> None:
         """Let the conductor hold a class of schedulers still. On the class: instances must stay picklable."""
@@ -185,7 +185,7 @@ class Hooks:
         def scale(scaler: Any, outputs: Any) -> Any:
             scaled = original(scaler, outputs)
             if self.session.hears() and isinstance(scaled, Tensor):
-                self.conductor.scaled(scaler, outputs, scaled)
+                self.conductor.owned.scaled(scaler, scaled)
             return scaled
 
         return scale
@@ -203,7 +203,7 @@ class Hooks:
             result = original(module, state_dict, *args, **kwargs)
             if self.session.hears():
                 missing = set(getattr(result, "missing_keys", ()))
-                self.conductor.loaded(module, set(state_dict) - missing)
+                self.conductor.owned.loaded(module, set(state_dict) - missing)
                 file, line, function = user_place()
                 event = Event(kind="loaded", text=type(module).__name__, file=file, line=line, function=function)
                 self.session.add(event)

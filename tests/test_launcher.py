@@ -47,6 +47,10 @@ SELF_PORTRAIT = """
 NEIGHBOUR = "import sys\nfirst = sys.argv[0]\n"
 
 
+# Nearly all of these start Python twice.
+pytestmark = pytest.mark.slow
+
+
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(textwrap.dedent(text))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from nndoctor import real_files
 from nndoctor.overlay import Overlay
 from nndoctor.patching import Patches
 from nndoctor.scratch import Scratch, remove_made_folders
@@ -94,6 +95,10 @@ class Project:
             )
             for path in sorted(self.folder.rglob("*"))
         }
+
+
+# Most of these start Python, and that torch, twice.
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -389,7 +394,7 @@ def test_a_fault_of_ours_never_writes_to_the_users_file(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     Path("data.txt").write_text("data")
 
-    def fails(*_: object) -> str:
+    def fails(*_: object) -> None:
         raise KeyError
 
     with Patches() as patches:
@@ -399,7 +404,22 @@ def test_a_fault_of_ours_never_writes_to_the_users_file(tmp_path: Path, monkeypa
         with pytest.raises(OSError, match="Input/output error"):
             Path("data.txt").write_text("y")
         with pytest.raises(OSError, match="Input/output error"):
-            os.rename("data.txt", "other.txt")
+            Path("data.txt").rename("other.txt")
         assert Path("data.txt").read_text() == "data"
     assert Path("data.txt").read_text() == "data"
     assert not Path("first.txt").exists()
+
+
+def test_a_place_that_may_not_be_written_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data.txt").write_text("data")
+    monkeypatch.setattr(real_files, "access", lambda *_: False)
+    with Patches() as patches:
+        Scratch(tmp_path / "run" / "scratch", lambda *_: None).install(patches)
+        for mode in ("w", "a", "r+"):
+            with pytest.raises(PermissionError, match="Permission denied: 'data.txt'"):
+                open("data.txt", mode)
+        with pytest.raises(PermissionError):
+            Path("new.txt").write_text("x")
+        with pytest.raises(PermissionError):
+            Path("data.txt").unlink()

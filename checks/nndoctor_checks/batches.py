@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from nndoctor import SourceLine
-from nndoctor.records import TRAIN, Batch, Loader
+from nndoctor.records import COAST, OBSERVE, TRAIN, Batch, Loader
 
 from nndoctor_checks.observed import by_segment, observed
 
@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 CALL = "call"
 """The source of batches that a loop makes without a DataLoader."""
 
+OWN = (OBSERVE, COAST)
+"""The experiments in which the loop gets the script's own batches."""
+
 Leaf = tuple[str, str]
 """Source and path in the batch."""
 
 
 def training_batches(run: Recording) -> dict[int, list[Batch]]:
     """Return the batches that the script itself trained on, by phase."""
-    return by_segment(b for b in observed(run, Batch) if b.split == TRAIN and b.own)
+    return by_segment(b for b in observed(run, Batch) if b.split == TRAIN)
 
 
 def by_leaf(rows: Iterable[Batch]) -> dict[Leaf, list[Batch]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from nndoctor.records import OBSERVE, TRAIN, Batch, Experiment, Labels, Step
 from nndoctor_checks.observed import observed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nndoctor import Recording
 
 
@@ -73,7 +74,7 @@ def different_batches(run: Recording, stream: Stream) -> int:
     """Return how many different batches a stream's source gave; of unknown content each counts."""
     contents: defaultdict[int, list[str]] = defaultdict(list)
     for row in observed(run, Batch):
-        if (row.segment, row.source, row.split, row.own) == (stream.segment, stream.source, TRAIN, True):
+        if (row.segment, row.source, row.split) == (stream.segment, stream.source, TRAIN):
             contents[row.step].append(row.content or f"step {row.step}")
     return len({tuple(sorted(c)) for c in contents.values()}) if contents else len(stream.batches)
 
@@ -81,9 +82,3 @@ def different_batches(run: Recording, stream: Stream) -> int:
 def single(batch: Sequence[int]) -> bool:
     """Whether all labels of a batch are of one class."""
     return len(set(batch)) == 1
-
-
-def dominant(batch: Sequence[int]) -> int:
-    """Return the most frequent class of a batch; the lowest of equals."""
-    counts = Counter(batch)
-    return min(counts, key=lambda label: (-counts[label], label))

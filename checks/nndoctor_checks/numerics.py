@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from nndoctor import Recording
 
 HOLES = (
-    "log", "sqrt", "rsqrt", "div", "pow", "reciprocal", "norm", "linalgvectornorm", "std", "var", "acos", "asin",
-    "atanh", "atan2", "cosinesimilarity", "cosine_similarity", "normalize", "true_divide", "truediv", "cdist", "softmax",
-    "xlogy", "remainder", "fmod",
+    "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "div", "pow", "reciprocal", "norm", "linalgvectornorm", "std",
+    "var", "acos", "asin", "atanh", "atan2", "cosinesimilarity", "cosine_similarity", "normalize", "true_divide",
+    "truediv", "cdist", "softmax", "xlogy", "remainder", "fmod",
 )  # fmt: skip
 """Operations that are undefined, or without a slope, at some finite inputs."""
 

@@ -48,3 +48,21 @@ def chance_of_such_batches(batches: Sequence[Sequence[int]]) -> float:
             expected = len(batch) * count / n
             value += (counts[label] - expected) ** 2 / expected if expected else 0.0
     return chi_square_above(value, (len(batches) - 1) * (len(total) - 1))
+
+
+def dominant(batch: Sequence[int]) -> int:
+    """Return the most frequent class of a batch; the lowest of equals."""
+    counts = Counter(batch)
+    return min(counts, key=lambda label: (-counts[label], label))
+
+
+def chance_of_order(batches: Sequence[Sequence[int]], *, batchwise: bool) -> float:
+    """Return how likely labels in random order would be so orderly, by the most doubtful of the tests.
+
+    Order within a batch does no harm (first the positives, then the negatives), so the batches must differ as well.
+    `batchwise`: batches of one class each may come in random order, so neighbouring batches must be alike as well.
+    """
+    if batchwise and chance_of_so_few_runs([dominant(batch) for batch in batches]) > 0.01:
+        return 1.0
+    labels = [label for batch in batches for label in batch]
+    return max(chance_of_so_few_runs(labels), chance_of_such_batches(batches))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nndoctor import Recording
 
 LAYERS = ("Linear", "Conv")
-"""Types of modules that multiply with a weight matrix begin or end with one of these (`NonDynamicallyQuantizableLinear`)."""
+"""How the types of modules that multiply with a weight matrix begin or end (`NonDynamicallyQuantizableLinear`)."""
 
 
 def matrices(run: Recording, segment: int) -> list[Parameter]:
@@ -22,7 +22,7 @@ def matrices(run: Recording, segment: int) -> list[Parameter]:
     rows = [
         p
         for p in run.rows(Parameter)
-        if p.segment == segment and p.requires_grad and p.called and sum(n > 1 for n in p.shape) >= 2
+        if p.segment == segment and p.requires_grad and p.called and len(p.shape) >= 2 and p.numel > 1
     ]
     return sorted(rows, key=lambda p: p.order)
 
@@ -68,16 +68,15 @@ def update_ratios(run: Recording, segment: int) -> dict[str, list[tuple[int, flo
     return found
 
 
-def gradient_sizes(run: Recording, segment: int, *, first: int = 1, least: int = 3) -> dict[str, float]:
+def gradient_sizes(run: Recording, segment: int, *, least: int = 3) -> dict[str, float]:
     """Return the typical size of an element of each gradient, median over the sampled steps.
 
-    Steps before `first` are left out: behind a layer that starts at zero there is no gradient in step 0. Tensors with
-    fewer than `least` such steps are left out, too.
+    The first step is left out: behind a layer that starts at zero there is no gradient in it. Tensors with fewer than
+    `least` other steps are left out, too.
     """
     sizes = {}
     for name, rows in sampled(run, "gradient", segment).items():
-        start = rows[0].step + first
-        values = [s for r in rows if r.step >= start and math.isfinite(s := root_mean_square(r))]
+        values = [s for r in rows[1:] if math.isfinite(s := root_mean_square(r))]
         if len(values) >= least:
             sizes[name] = median(values)
     return sizes

@@ -164,7 +164,7 @@ class Tracer(Listener):
         """Finite gradients and a parameter that is not: the update did it."""
         if not self._active():
             return
-        for tensor in self.conductor.trained_tensors():
+        for tensor in self.conductor.owned.trained_tensors():
             if not _finite(tensor):
                 known = self.session.names.parameter(tensor)
                 name = known[0] if known is not None else "a tensor"

@@ -41,7 +41,7 @@ def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, R
     """Yield the diets of one segment."""
     config = conductor.session.config
     observed = yield Diet(name=OBSERVE, wanted=config.steps, least=min(config.steps, 10), seconds=_seconds(conductor, OBSERVE))
-    conductor.resume = conductor.snapshot()
+    conductor.resume = conductor.owned.snapshot()
     inspect()
     if observed.non_finite_at >= 0 and _runs(conductor, TRACE):
         steps = observed.non_finite_at + 1

@@ -135,14 +135,14 @@ class Modules(Listener):
         own = list(module._parameters.values())
         frozen = bool(own) and not any(p.requires_grad for p in own if p is not None)
         state = [t for t in (*own, *module._buffers.values()) if t is not None]
-        loaded = any(self.conductor.is_loaded(t) for t in state)
+        loaded = any(self.conductor.owned.is_loaded(t) for t in state)
         file, line, function = call.place
         row = Forwards(
             module=name, type=type(module).__name__, training=module.training, loaded=loaded, frozen=frozen,
             file=file, line=line, function=function,
         )  # fmt: skip
         root = self.session.stack[0].module if self.session.stack else module
-        foreign = self.conductor.is_foreign(root)
+        foreign = self.conductor.owned.is_foreign(root)
 
         def settle(split: str) -> None:
             if split != TRAIN and foreign:
@@ -199,7 +199,7 @@ class Modules(Listener):
             name=name, type=type(module).__name__, root=root, order=self.order.get(name, -1), calls=self._calls[name],
             all_calls=self._all_calls[name], parameters=sum(p.numel() for p in own),
             children=sum(1 for _ in module.children()), registered=registered,
-            loaded=any(self.conductor.is_loaded(p) for p in own), file=file, line=line, function=function,
+            loaded=any(self.conductor.owned.is_loaded(p) for p in own), file=file, line=line, function=function,
         )  # fmt: skip
 
 

@@ -51,9 +51,9 @@ class Parameters(Listener):
                 count += 1
             self._reached[key] += 1
             if key not in trained and not isinstance(tensor, nn.Parameter) and self._reached[key] >= 2:
-                self.conductor.leaves[key] = tensor  # a bare tensor that stays from step to step
+                self.conductor.owned.leaves[key] = tensor  # a bare tensor that stays from step to step
             if isinstance(tensor, nn.Parameter) or key in trained:
-                self.conductor.leaves.setdefault(key, tensor)
+                self.conductor.owned.leaves.setdefault(key, tensor)
         return count
 
     def gradients_arrived(self, alive: set[int]) -> None:
@@ -73,18 +73,18 @@ class Parameters(Listener):
     def backward_begins(self, this: Pass) -> None:
         """Keep samples of the weights as they are before the step."""
         if self.session.sampled and self.session.experiment == OBSERVE and not self._weights:
-            for tensor in self.conductor.trained_tensors():
+            for tensor in self.conductor.owned.trained_tensors():
                 self._weights[id(tensor)] = (tensor, strided(tensor, SAMPLE).clone())
 
     def step_ended(self) -> None:
         """Count the iteration, measure weights and updates."""
         self._steps += 1
-        left = [t for t in self.conductor.trained_tensors() if id(t) in self._arrived]
+        left = [t for t in self.conductor.owned.trained_tensors() if id(t) in self._arrived]
         for tensor in left:
             self._gradients[id(tensor)] += 1
         self._arrived = set()
         if self.session.sampled and self.session.experiment == OBSERVE:
-            if not self.conductor.optimizers:
+            if not self.conductor.owned.optimizers:
                 self._measure(left, "gradient")
             for tensor, before in self._weights.values():
                 after = strided(tensor, SAMPLE)
@@ -122,7 +122,7 @@ class Parameters(Listener):
     def _held(self) -> dict[int, str]:
         return {
             id(p): self.session.names.numbered(optimizer)
-            for optimizer in self.conductor.optimizers
+            for optimizer in self.conductor.owned.optimizers
             for group in getattr(optimizer, "param_groups", [])
             for p in group["params"]
         }
@@ -131,8 +131,8 @@ class Parameters(Listener):
         found: dict[int, Tensor] = {}
         for root, _ in self.session.names.roots():
             found.update((id(p), p) for p in root.parameters())
-        found.update(self.conductor.leaves)
-        for optimizer in self.conductor.optimizers:
+        found.update(self.conductor.owned.leaves)
+        for optimizer in self.conductor.owned.optimizers:
             for group in getattr(optimizer, "param_groups", []):
                 found.update((id(p), p) for p in group["params"])
         return list(found.values())
@@ -166,7 +166,7 @@ class Parameters(Listener):
             name=name, module=path, module_type=type(owner).__name__ if owner is not None else "",
             root=names.root_name(owner) if owner is not None else "", shape=tuple(tensor.shape), numel=tensor.numel(),
             requires_grad=tensor.requires_grad, registered=owner is not None and not self.modules.is_stray(path),
-            optimizer=holder, loaded=self.conductor.is_loaded(tensor),
+            optimizer=holder, loaded=self.conductor.owned.is_loaded(tensor),
             called=owner is None or self.modules.was_called(path), order=self.modules.order.get(path, -1),
             reached=self._reached[id(tensor)], walked=self._walked, steps=self._steps,
             gradient_steps=self._gradients[id(tensor)], changed=not torch.equal(start, tensor.detach()), lr=rate,
@@ -179,7 +179,7 @@ class Parameters(Listener):
         )  # fmt: skip
 
     def _rate(self, tensor: Tensor) -> tuple[float, str]:
-        for optimizer in self.conductor.optimizers:
+        for optimizer in self.conductor.owned.optimizers:
             for group in getattr(optimizer, "param_groups", []):
                 if any(tensor is p for p in group["params"]):
                     rate = group.get("lr")
@@ -188,12 +188,12 @@ class Parameters(Listener):
 
     def _optimizers(self) -> list[Optimizer]:
         rows = []
-        for optimizer in list(self.conductor.optimizers):
+        for optimizer in list(self.conductor.owned.optimizers):
             groups: list[dict[str, Any]] = optimizer.param_groups
             first = groups[0] if groups else {}
             betas = first.get("betas", (math.nan, math.nan))
             held = [p for group in groups for p in group["params"]]
-            file, line, function = self.conductor.optimizer_places.get(optimizer, NOWHERE)
+            file, line, function = self.conductor.owned.optimizer_places.get(optimizer, NOWHERE)
             rows.append(
                 Optimizer(
                     name=self.session.names.numbered(optimizer), type=type(optimizer).__name__, groups=len(groups),

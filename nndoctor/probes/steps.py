@@ -56,7 +56,7 @@ class Steps(Listener):
 
     def _begin(self) -> None:
         if self._before is None:
-            self._before = fingerprint(self.conductor.trained_tensors())
+            self._before = fingerprint(self.conductor.owned.trained_tensors())
 
     def outer_call(self, call: Call) -> None:
         """The clock of the very first iteration starts with its first call."""
@@ -86,7 +86,7 @@ class Steps(Listener):
         self.session.add(replace(self._backward, failed=this.failed))
         self._passes += 1
         self._inside += 1
-        self._had = {id(t) for t in self.conductor.trained_tensors() if _non_zero(t)}
+        self._had = {id(t) for t in self.conductor.owned.trained_tensors() if _non_zero(t)}
         for key in list(self._passes_since):
             self._passes_since[key] += 1
         self.parameters.gradients_arrived(self._had)
@@ -136,7 +136,7 @@ class Steps(Listener):
 
     def step_ended(self) -> None:
         """Record the iteration."""
-        now = fingerprint(self.conductor.trained_tensors())
+        now = fingerprint(self.conductor.owned.trained_tensors())
         values = [float(value) for value in self._values]
         loss = sum(values) if values else math.nan
         finite = self._finite and all(map(math.isfinite, values)) and bool(torch.isfinite(now).all())

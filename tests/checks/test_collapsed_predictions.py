@@ -47,6 +47,15 @@ def test_is_a_warning_if_seen_only_briefly() -> None:
     assert finding.severity is Severity.WARNING
 
 
+def test_a_loss_that_is_content_with_a_constant() -> None:
+    falling: list[Record] = [
+        replace(ONE_CLASS, experiment=OVERFIT, step=i, value=1.0 / (i + 1) ** 2) for i in range(15)
+    ]
+    [finding] = found(*calls(ONE_CLASS, 40), *falling)
+    assert finding.severity is None
+    assert "content with a constant" in finding.advice
+
+
 def test_names_validation() -> None:
     validation = replace(ONE_CLASS, experiment=COAST, split="validation")
     [finding] = found(*calls(ONE_CLASS, 40), validation)

@@ -39,7 +39,8 @@ def found(*records: Record) -> list[Finding]:
 
 def test_reports_the_number_and_the_place() -> None:
     [finding] = found(CE, replace(CE, step=1, value=2.0))
-    assert "9" in finding.message and "2.3" in finding.message
+    assert "9" in finding.message
+    assert "2.3" in finding.message
     assert str(finding.where) == "train.py:7"
 
 

@@ -15,7 +15,8 @@ CALL = LossCall(function="nll_loss", graph=("AddmmBackward0",), value=-3.0, clas
 
 def test_reports_logits() -> None:
     [finding] = logits_into_nll(Recording.of([replace(CALL, step=s, value=-float(s)) for s in range(5)]))
-    assert "raw outputs" in finding.message and "-4" in finding.message
+    assert "raw outputs" in finding.message
+    assert "-4" in finding.message
     assert finding.severity is None
 
 

@@ -17,7 +17,7 @@ def found(one: Shape, other: Shape, function: str = "mse_loss", *, hand: bool = 
 
 
 @pytest.mark.parametrize(("function", "hand"), [("mse_loss", False), ("smooth_l1_loss", False), ("sub", True)])
-def test_a_column_against_a_row(function: str, hand: bool) -> None:
+def test_a_column_against_a_row(*, function: str, hand: bool) -> None:
     for one, other in [((32, 1), (32,)), ((32,), (32, 1))]:
         [finding] = found(one, other, function, hand=hand)
         assert "1024 pairs" in finding.message
@@ -46,7 +46,7 @@ def test_one_side_only_is_a_warning() -> None:
         pytest.param((32, 5), (32, 4), "mse_loss", False, id="shapes that do not fit"),
     ],
 )
-def test_is_silent(one: Shape, other: Shape, function: str, hand: bool) -> None:
+def test_is_silent(*, one: Shape, other: Shape, function: str, hand: bool) -> None:
     assert found(one, other, function, hand=hand) == []
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nndoctor import Finding, Recording, Skip
-from nndoctor.records import Backward, Event, LossCall, Parameter, Record, Step
+from nndoctor.records import Backward, Event, LossCall, Parameter, Record
 from nndoctor_checks.implementation.loss_detached import loss_detached
 
 TEXT = "element 0 of tensors does not require grad and does not have a grad_fn"
-WEIGHT = Parameter(name="fc.weight", shape=(4, 4), numel=16)
+WEIGHT = Parameter(name="fc.weight", shape=(4, 4), numel=16, changed=False)
 
 
 def found(*records: Record) -> list[Finding]:
@@ -49,7 +51,7 @@ def test_backward_reaches_nothing() -> None:
         pytest.param([WEIGHT, *unreached(1)], id="one step is not enough"),
         pytest.param([WEIGHT, Backward(), Backward(step=1)], id="graph not walked"),
         pytest.param([*unreached()], id="no trainable parameter: an image is optimised"),
-        pytest.param([WEIGHT, *unreached(), Step(parameters_changed=True)], id="parameters are updated otherwise"),
+        pytest.param([replace(WEIGHT, changed=True), *unreached()], id="parameters are updated otherwise"),
         pytest.param([WEIGHT, Backward(failed="out of memory"), Backward(step=1, reached=1)], id="another failure"),
         pytest.param([WEIGHT, *[Backward(step=s, reached=1) for s in range(9)], Backward(failed=TEXT)], id="caught"),
     ],

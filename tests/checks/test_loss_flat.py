@@ -19,7 +19,7 @@ def steps(*losses: float, changed: bool = True, segment: int = 0) -> list[Record
     return [Step(step=i, loss=v, parameters_changed=changed, segment=segment) for i, v in enumerate(losses)]
 
 
-def batches(count: int, same: bool = False) -> list[Record]:
+def batches(count: int, *, same: bool = False) -> list[Record]:
     return [Batch(step=i, content="a" if same else f"{i}") for i in range(count)]
 
 

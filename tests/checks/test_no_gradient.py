@@ -25,7 +25,8 @@ def found(*records: Record) -> list[Finding]:
 def test_reports_what_is_cut_off() -> None:
     [finding] = found(FED, DRY, BODY)
     assert finding.severity is None
-    assert "body" in finding.message and "does not depend" in finding.message
+    assert "body" in finding.message
+    assert "does not depend" in finding.message
     assert str(finding.where) == "model.py:6"
 
 

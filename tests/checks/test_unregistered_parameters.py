@@ -68,6 +68,7 @@ def test_only_warns_if_an_optimizer_holds_them_or_the_owner_is_unknown() -> None
         pytest.param([replace(HIDDEN, loaded=True)], id="loaded, parameters unknown"),
         pytest.param([replace(HIDDEN, parameters=0)], id="an activation"),
         pytest.param([replace(LEAF, reached=1), Batch(shape=(32, 8))], id="gradient penalty"),
+        pytest.param([replace(LEAF, reached=2), Batch(shape=(32, 8))], id="reused memory"),
         pytest.param([LEAF, Batch(shape=(50, 1))], id="points of a physics-informed network"),
         pytest.param([replace(LEAF, changed=True), Batch(shape=(32, 8))], id="updated by hand"),
         pytest.param([replace(LEAF, optimizer="Adam#0"), Batch(shape=(32, 8))], id="an image is optimised"),

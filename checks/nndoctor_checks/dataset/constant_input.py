@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, check
@@ -79,7 +80,7 @@ def constant_input(
     - Andrej Karpathy, A Recipe for Training Neural Networks, 2019 (visualize just before the net)
     """
     # Rows after the first NaN count as well: what is fed does not depend on what became of the weights.
-    fed = [b for b in inputs(run.rows(Batch)) if b.own and b.split == TRAIN and b.experiment == OBSERVE]
+    fed = [b for b in inputs(run.rows(Batch)) if b.split == TRAIN and b.experiment == OBSERVE]
     if not fed:
         raise Skip("it is not known which part of the batch goes into the model")
     for rows in by_segment(fed).values():
@@ -97,14 +98,14 @@ def constant_input(
 
 def _stuck(rows: Sequence[Batch], share: float, min_batches: int) -> bool:
     # Two or three equal samples are common among few distinct ones (truth tables); a constant needs two numbers.
-    same = [r for r in rows if (r.constant and samples(r) > 1) or (r.identical_samples and samples(r) >= 4)]
+    same = [r for r in rows if (r.constant and math.isfinite(r.min) and samples(r) > 1) or (r.identical_samples and samples(r) >= 4)]
     once = len({r.content for r in rows}) == 1 and bool(rows[0].content)  # all of the data in every step
     return len(same) >= share * len(rows) and (len(rows) >= min_batches or once) and bool(rows)
 
 
 def _finding(run: Recording, stuck: dict[Leaf, list[Batch]], severity: Severity | None) -> Finding:
     (source, leaf), rows = next(iter(stuck.items()))
-    constants = [r for r in rows if r.constant]
+    constants = [r for r in rows if r.constant and math.isfinite(r.min)]
     count = len(constants) or sum(r.identical_samples for r in rows)
     if constants:
         values = {r.min for r in constants}
@@ -113,7 +114,7 @@ def _finding(run: Recording, stuck: dict[Leaf, list[Batch]], severity: Severity 
         what = f"holds copies of one sample ({samples(rows[0])} of them)"
     more = f" The same holds for {len(stuck) - 1} more inputs." if len(stuck) > 1 else ""
     beside = " Another input varies, so this may be meant." if severity else ""
-    spread = max((r.std for r in rows if r.std >= 0), default=0.0)
+    spread = max((r.std for r in rows if 0 <= r.std < math.inf), default=0.0)
     return Finding(
         message=f"In {count} of {len(rows)} training batches, {leaf_name(leaf)} {what}: the network cannot tell one "
         f"sample from another by it.{more}{beside}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from statistics import fmean, median
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
@@ -24,15 +24,12 @@ from nndoctor.records import (
 
 from nndoctor_checks.batches import inputs, is_float, training_batches
 from nndoctor_checks.label_streams import adversarial
+from nndoctor_checks.noise_control import Comparison, scored
 from nndoctor_checks.observed import observed
-from nndoctor_checks.tails import standard_score
 from nndoctor_checks.wiring import share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-Scores = dict[int, list[LossCall]]
-"""The scored loss calls of an experiment by step."""
+    from collections.abc import Iterator
 
 
 @check(
@@ -90,21 +87,16 @@ def ignores_input(
     segments = sorted({s.segment for s in run.rows(Step) if s.experiment == RANDOM_INPUT})
     if not segments and not any(not row.why for row in run.rows(Independence)):
         raise Skip("the experiment with random input was not made")
-    for segment in segments:
-        if any(_roots(finding) for finding in disconnected) or _exempt(run, segment):
+    for segment in () if disconnected else segments:
+        pair = Comparison(scored(run, segment, OBSERVE), scored(run, segment, RANDOM_INPUT))
+        if len(pair.steps) < min_steps or _exempt(run, segment) or not pair.at_chance(better) or pair.better(better):
             continue
-        real, noise = _scores(run, segment, OBSERVE), _scores(run, segment, RANDOM_INPUT)
-        steps = sorted(real.keys() & noise.keys())
-        if len(steps) < min_steps:
-            continue
-        half = steps[len(steps) // 2 :]
-        if _at_chance(real, half, better) and not _better(real, noise, half, better):
-            gap = _gap(run, segment)
-            if _on_plateau(real, half, close) and _fits_a_batch(run, segment):
-                yield _finding(run, segment, real, noise, half, "It fits a single batch, so it can learn.", None)
-            elif gap is not None and gap.difference >= drowned:
-                why = f"In train mode its output differs from eval mode by {gap.difference:.0f} times its size."
-                yield _finding(run, segment, real, noise, half, why, gap)
+        gap = _gap(run, segment)
+        if pair.on_plateau(close) and _fits_a_batch(run, segment):
+            yield _finding(pair, "It fits a single batch, so it can learn.", None)
+        elif gap is not None and gap.difference >= drowned:
+            why = f"In train mode its output differs from that in eval mode by {gap.difference:.0f} times its size."
+            yield _finding(pair, why, gap)
 
 
 def _disconnected(run: Recording) -> Iterator[Finding]:
@@ -131,10 +123,6 @@ def _disconnected(run: Recording) -> Iterator[Finding]:
         )
 
 
-def _roots(finding: Finding) -> bool:
-    return bool(finding.names)
-
-
 def _exempt(run: Recording, segment: int) -> bool:
     calls = [c for c in observed(run, LossCall) if c.split == TRAIN and c.segment == segment]
     if any(c.target_is_input or c.weighted for c in calls) or adversarial(run, segment):
@@ -143,45 +131,10 @@ def _exempt(run: Recording, segment: int) -> bool:
     return any("target" in b.role for b in fed) or (bool(fed) and not any(is_float(b) for b in fed))
 
 
-def _scores(run: Recording, segment: int, experiment: str) -> Scores:
-    found: defaultdict[int, list[LossCall]] = defaultdict(list)
-    for call in observed(run, LossCall, experiment):
-        known = math.isfinite(call.score) and math.isfinite(call.chance) and math.isfinite(call.value)
-        if call.split == TRAIN and call.segment == segment and call.metric and known:
-            found[call.step].append(call)
-    return found
-
-
-def _at_chance(real: Scores, steps: Sequence[int], better: float) -> bool:
-    """Whether the score is that of the best constant, where there is room above it."""
-    calls = [call for step in steps for call in real[step]]
-    if any(call.metric == "r2" for call in calls):
-        return median(call.score for call in calls) <= 0.05
-    if fmean(call.chance for call in calls) > 0.9:
-        return False
-    return standard_score([call.score - call.chance for call in calls]) < better
-
-
-def _better(real: Scores, noise: Scores, steps: Sequence[int], better: float) -> bool:
-    """Whether the real input led to a lower loss or a higher score than noise, on the same batches."""
-
-    def mean(scores: Scores, step: int, what: str) -> float:
-        return fmean(getattr(call, what) for call in scores[step])
-
-    ahead = [mean(noise, s, "value") - mean(real, s, "value") for s in steps]
-    above = [mean(real, s, "score") - mean(noise, s, "score") for s in steps]
-    return not (standard_score(ahead) < better and standard_score(above) < better)
-
-
-def _on_plateau(real: Scores, steps: Sequence[int], close: float) -> bool:
-    calls = [call for step in steps for call in real[step] if call.prior_loss > 0]
-    return bool(calls) and abs(fmean(c.value for c in calls) / fmean(c.prior_loss for c in calls) - 1) <= close
-
-
 def _fits_a_batch(run: Recording, segment: int) -> bool:
     for row in run.rows(Experiment):
         if row.segment == segment and row.name.startswith(OVERFIT):
-            scores = _scores(run, segment, row.name)
+            scores = scored(run, segment, row.name)
             if scores and fmean(call.score for call in scores[max(scores)]) >= 0.9:
                 return True
     return False
@@ -192,32 +145,26 @@ def _gap(run: Recording, segment: int) -> EvalGap | None:
     return max((g for g in gaps if math.isfinite(g.difference)), key=lambda g: g.difference, default=None)
 
 
-def _finding(
-    run: Recording, segment: int, real: Scores, noise: Scores, steps: Sequence[int], why: str, gap: EvalGap | None
-) -> Finding:
-    def mean(scores: Scores, what: str) -> float:
-        return fmean(getattr(call, what) for step in steps for call in scores[step])
-
-    metric = real[steps[0]][0].metric
-    places = [call for step in steps for call in real[step]]
-    every = sorted(real.keys() & noise.keys())
+def _finding(pair: Comparison, why: str, gap: EvalGap | None) -> Finding:
+    real, noise = pair.real, pair.noise
     advice = (
         "Lower the noise that the model adds to itself (dropout rate, scale of added noise) to the scale of its input."
         if gap is not None
         else "Look at the input as it enters the model (`x[0]`, plotted), beside its target: is it the data, and does "
         "the target belong to it? Check the data set's `__getitem__` and its transforms."
     )
+    score, chance = pair.mean(real, "score"), pair.mean(real, "chance")
     return Finding(
-        message=f"Over the last {len(steps)} steps, training on the input went no better than on permuted input: loss "
-        f"{mean(real, 'value'):.3g} against {mean(noise, 'value'):.3g}, {metric} {mean(real, 'score'):.3g} against "
-        f"{mean(noise, 'score'):.3g}. {why}",
+        message=f"Over the last {len(pair.half)} steps, training on the input went no better than on permuted input: "
+        f"loss {pair.mean(real, 'value'):.3g} against {pair.mean(noise, 'value'):.3g}, {pair.metric} {score:.3g} "
+        f"against {pair.mean(noise, 'score'):.3g}. {why}",
         advice=advice,
-        where=SourceLine.of(gap) or SourceLine.of(places[-1]),
+        where=SourceLine.of(gap) or SourceLine.of(real[pair.steps[-1]][-1]),
         names=(gap.module,) if gap is not None and gap.module else (),
         evidence=(
-            Measure(f"{metric} on the input", mean(real, "score"), f"> {mean(real, 'chance'):.3g}"),
-            curve("loss on the input", every, [fmean(c.value for c in real[s]) for s in every]),
-            curve("loss on permuted input", every, [fmean(c.value for c in noise[s]) for s in every]),
+            Measure(f"{pair.metric} on the input", score, f"> {chance:.3g}"),
+            curve("loss on the input", pair.steps, [fmean(c.value for c in real[s]) for s in pair.steps]),
+            curve("loss on permuted input", pair.steps, [fmean(c.value for c in noise[s]) for s in pair.steps]),
         ),
         severity=Severity.WARNING,
         certain=False,

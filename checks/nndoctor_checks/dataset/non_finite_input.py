@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, Table, check, names_shown
-from nndoctor.records import COAST, OBSERVE, TRAIN, Batch, LossCall, NonFinite, Step
+from nndoctor.records import OBSERVE, TRAIN, Batch, LossCall, NonFinite, Step
 
-from nndoctor_checks.batches import by_leaf, is_float, place_of, samples
+from nndoctor_checks.batches import OWN, by_leaf, is_float, place_of, samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,7 +72,7 @@ def non_finite_input(run: Recording) -> Iterator[Finding]:
     ## References
     - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reasons 1 and 37)
     """
-    rows = [b for b in run.rows(Batch) if b.own and b.experiment in (OBSERVE, COAST) and is_float(b)]
+    rows = [b for b in run.rows(Batch) if b.experiment in OWN and is_float(b)]
     bad = [b for b in rows if b.non_finite > 0 and not _mask(b)]
     if not bad:
         return

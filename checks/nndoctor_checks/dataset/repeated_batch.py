@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nndoctor import Finding, Measure, Recording, Severity, check
 from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, Batch, Loader
 
-from nndoctor_checks.batches import CALL, loader_named, place_of, samples, width
+from nndoctor_checks.batches import CALL, OWN, loader_named, place_of, samples, width
 from nndoctor_checks.observed import by_segment
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def repeated_batch(
     ## References
     - Andrej Karpathy, A Recipe for Training Neural Networks, 2019 (overfit one batch: as a test, and then go on)
     """
-    rows = [b for b in run.rows(Batch) if b.own and b.content and b.split == TRAIN]
+    rows = [b for b in run.rows(Batch) if b.content and b.split == TRAIN]
     for segment, own in by_segment(b for b in rows if b.experiment == OBSERVE).items():
         contents = _contents(own)
         stuck: list[tuple[str, Severity | None, str]] = []
@@ -72,7 +72,7 @@ def repeated_batch(
                 continue  # inputs without any difference: another check says so
             later = [b for b in rows if b.experiment == COAST and (b.segment, b.source) == (segment, source)]
             verdict = (
-                _made_by_hand(run, own, keys, later, larger, min_width)
+                _made_by_hand(run, own, keys, later, larger=larger, min_width=min_width)
                 if source == CALL
                 else _of_loader(loader_named(run, source), own, source, keys, few)
             )
@@ -120,7 +120,13 @@ def _of_loader(
 
 
 def _made_by_hand(
-    run: Recording, rows: Sequence[Batch], keys: Sequence[object], later: Sequence[Batch], larger: int, min_width: int
+    run: Recording,
+    rows: Sequence[Batch],
+    keys: Sequence[object],
+    later: Sequence[Batch],
+    *,
+    larger: int,
+    min_width: int,
 ) -> tuple[Severity | None, str] | None:
     if len(set(keys)) > 1:
         return None
@@ -133,7 +139,7 @@ def _made_by_hand(
     if any((b.leaf, b.content) not in known for b in later):
         return Severity.WARNING, "Other batches came only much later."
     shapes = {b.shape[1:] for b in fed if width(b) >= min_width}
-    others = [b for b in run.rows(Batch) if b.split == VALIDATION and b.source == CALL and b.own]
+    others = [b for b in run.rows(Batch) if b.split == VALIDATION and b.source == CALL and b.experiment in OWN]
     most = max((samples(b) for b in others if b.shape[1:] in shapes and b.segment == fed[0].segment), default=0)
     if size and most >= larger * size:
         return Severity.WARNING, f"It has {size} samples, and the model is evaluated on {most}."

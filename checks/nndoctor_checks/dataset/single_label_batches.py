@@ -101,10 +101,10 @@ def _learnt(run: Recording, stream: Stream) -> bool:
 def _finding(run: Recording, stream: Stream, hits: int, batches: Sequence[Sequence[int]], usual: float) -> Finding:
     classes = len({label for batch in batches for label in batch})
     return Finding(
-        message=f"{hits} of {len(batches)} training batches hold a single class, although {classes} classes were seen; "
-        f"in random batches of this size it would be {usual:.1%}.",
-        advice="Mix the classes within each batch: `DataLoader(dataset, batch_size=..., shuffle=True)`. A batch sampler "
-        "of your own must draw the samples of a batch from all classes.",
+        message=f"{hits} of {len(batches)} training batches hold a single class, although {classes} classes were "
+        f"seen; in random batches of this size it would be {usual:.1%}.",
+        advice="Mix the classes within each batch: `DataLoader(dataset, batch_size=..., shuffle=True)`. A batch "
+        "sampler of your own must draw the samples of a batch from all classes.",
         where=place_of(run, stream.source),
         evidence=(Measure("share of batches with a single class", hits / len(batches), f"about {usual:.3g}"),),
     )

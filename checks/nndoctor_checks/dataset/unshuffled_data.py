@@ -8,8 +8,8 @@ from nndoctor import Finding, Measure, Recording, Severity, Skip, check
 from nndoctor.records import VALIDATION, Labels, Loader, Module
 
 from nndoctor_checks.batches import CALL, loader_named, place_of
-from nndoctor_checks.label_streams import Stream, adversarial, different_batches, dominant, single, streams
-from nndoctor_checks.runs_test import chance_of_so_few_runs, chance_of_such_batches, expected_runs, runs
+from nndoctor_checks.label_streams import Stream, adversarial, different_batches, single, streams
+from nndoctor_checks.runs_test import chance_of_order, expected_runs, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def unshuffled_data(
         if order == "sequential" and not stream.continuous and _first_class_only(run, stream, loader, risk):
             yield _sorted(run, stream)
             continue
-        chance = _chance(stream, batchwise=order != "sequential")
+        chance = chance_of_order(stream.batches, batchwise=order != "sequential")
         if chance < risk:
             severity = _severity(run, stream, order, certain=chance < extreme)
             if severity is None or severity > Severity.NOTE or not _recurrent(run, stream.segment):
@@ -97,19 +97,6 @@ def unshuffled_data(
 def _all_at_once(run: Recording, stream: Stream, loader: Loader | None) -> bool:
     """Whether each step takes all of the data, or always the same batch: order means nothing then."""
     return different_batches(run, stream) < 2 or (loader is not None and 0 <= loader.batches < 2)
-
-
-def _chance(stream: Stream, *, batchwise: bool) -> float:
-    """Return how likely random order would be so orderly, by the more doubtful of the tests.
-
-    Order within a batch does no harm (first the positives, then the negatives), so the batches must differ as well.
-    `batchwise`: where the sampler is not known, each batch may be of one class and the batches in random order.
-    """
-    tests = [chance_of_so_few_runs(stream.labels), chance_of_such_batches(stream.batches)]
-    leading = [dominant(batch) for batch in stream.batches]
-    if batchwise and chance_of_so_few_runs(leading) > 0.01:
-        return 1.0
-    return max(tests)
 
 
 def _first_class_only(run: Recording, stream: Stream, loader: Loader | None, risk: float) -> bool:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
+MIN_SHARE = 0.9
+"""Of the calls judged: a constant prediction may flicker between two equally good classes."""
+
+
 @check(
     "collapsed-predictions",
     reason="R21",
@@ -25,7 +29,6 @@ def collapsed_predictions(
     *,
     min_steps: int = 20,  # optimizer steps; before that a healthy network may still predict one class
     min_overfit_steps: int = 50,  # on one batch of 16; a third of the experiment
-    min_share: float = 0.9,  # of the calls in the last third
     spread: float = 0.05,  # standard deviation of the predictions, in that of the targets
     max_chance: float = 0.7,  # if one class has more than that, predicting it alone may be all one can learn so soon
 ) -> Iterator[Finding]:
@@ -35,8 +38,9 @@ def collapsed_predictions(
     Looks at the last third of the watched steps, after at least `min_steps` optimizer steps: reports a loss whose
     predictions were all of one class (or varied by less than `spread` of the targets' standard deviation) while the
     targets varied and the score was no better than a constant's. It is an error if the same holds after
-    `min_overfit_steps` steps on one small batch, a warning if that experiment is missing and the loss does not fall.
-    If the batch was learnt there, the network can tell samples apart and nothing is reported.
+    `min_overfit_steps` steps on one small batch, or earlier if that satisfied the loss; a warning if that experiment is
+    missing and the loss does not fall. If the batch was learnt there, the network can tell samples apart and nothing is
+    reported.
 
     ## Why is this bad?
     A constant is the best prediction that does not look at the input. The loss falls to the entropy of the labels and
@@ -62,25 +66,23 @@ def collapsed_predictions(
     - Andrej Karpathy, A Recipe for Training Neural Networks, 2019: "visualize prediction dynamics"
     """
     for calls in training_calls(run):
-        last = calls[-max(1, len(calls) // 3) :]
-        first = calls[: max(1, len(calls) // 3)]
-        if _steps(run, calls[-1].segment) < min_steps or not _collapsed(last, min_share, spread):
+        first, last = calls[: max(1, len(calls) // 3)], _last_third(calls)
+        if _steps(run, calls[-1].segment) < min_steps or not _collapsed(last, spread):
             continue
         if _mean([c.chance for c in last if c.metric != "r2"]) > max_chance:
             continue
         overfit = [c for c in _overfit(run, calls[-1]) if _varied(c)]
-        memorised = len(overfit) < min_overfit_steps or not _collapsed(overfit[-len(overfit) // 3 :], min_share, spread)
-        if overfit and memorised:
+        long_enough = len(overfit) >= min_overfit_steps or _satisfied(overfit)
+        if overfit and not (long_enough and _collapsed(_last_third(overfit), spread)):
             continue
         falls = _mean([c.value for c in last]) < _mean([c.value for c in first]) * 0.98
         if not overfit and falls:
             continue  # seen too briefly to tell
-        yield _finding(run, calls, last, overfit, spread)
+        yield _finding(run, calls, overfit, spread)
 
 
-def _finding(
-    run: Recording, calls: Sequence[LossCall], last: Sequence[LossCall], overfit: Sequence[LossCall], spread: float
-) -> Finding:
+def _finding(run: Recording, calls: Sequence[LossCall], overfit: Sequence[LossCall], spread: float) -> Finding:
+    last = _last_third(calls)
     call = last[-1]
     evidence: list[Measure] = []
     if call.metric == "r2":
@@ -93,12 +95,14 @@ def _finding(
     if math.isfinite(score):
         evidence.append(Measure(call.metric, score, f"> {_mean([c.chance for c in last]):.2g}, a constant's"))
     same = [c for c in run.rows(LossCall) if c.experiment == COAST and place(c)[2] == call.function]
-    also = " Validation shows the same." if same and _collapsed(same, 1.0, spread) else ""
+    also = " Validation shows the same." if same and _collapsed(same, spread) else ""
     small = f" So they did after {len(overfit)} steps on one small batch." if overfit else ""
     return Finding(
         message=f"The predictions that {call.function} got in the last {len(last)} of {len(calls)} steps {what}."
         f"{small}{also}",
-        advice="Print a few predictions for different inputs, then go back through the model until they differ: look "
+        advice="The loss is content with a constant: check that it also punishes the opposite answer."
+        if _satisfied(overfit)
+        else "Print a few predictions for different inputs, then go back through the model until they differ: look "
         "for dead units, an output activation that cannot reach the targets, and a softmax over one column.",
         where=SourceLine.of(call),
         names=(call.module,) if call.module else (),
@@ -108,15 +112,24 @@ def _finding(
     )
 
 
+def _last_third(calls: Sequence[LossCall]) -> Sequence[LossCall]:
+    return calls[-max(1, len(calls) // 3) :]
+
+
+def _satisfied(calls: Sequence[LossCall]) -> bool:
+    """Whether the loss itself was driven down to next to nothing."""
+    return len(calls) >= 2 and calls[-1].value < 0.1 * calls[0].value
+
+
 def _varied(call: LossCall) -> bool:
     """Whether the targets of this batch leave something to tell apart."""
     return call.target_std > 0 if call.metric == "r2" else bool(call.metric) and call.distinct_targets >= 2
 
 
-def _collapsed(calls: Sequence[LossCall], min_share: float, spread: float) -> bool:
+def _collapsed(calls: Sequence[LossCall], spread: float) -> bool:
     judged = [call for call in calls if _varied(call)]
     hits = [call for call in judged if _constant(call, spread)]
-    return bool(hits) and len(hits) >= min_share * len(judged)
+    return bool(hits) and len(hits) >= MIN_SHARE * len(judged)
 
 
 def _constant(call: LossCall, spread: float) -> bool:

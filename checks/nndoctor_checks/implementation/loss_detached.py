@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Quote, Recording, Severity, Skip, SourceLine, check
-from nndoctor.records import OBSERVE, Backward, Event, LossCall, Parameter, Placed, Step
+from nndoctor.records import OBSERVE, Backward, Event, LossCall, Parameter, Placed
 from nndoctor_checks.observed import by_segment, observed
 from nndoctor_checks.wiring import NOT_TRAINED_SYMPTOMS
 
@@ -95,8 +95,7 @@ def _reaching_nothing(run: Recording, segment: int, rows: Sequence[Backward], mi
     trainable = [
         p for p in run.rows(Parameter) if p.segment == segment and p.registered and p.requires_grad and p.called
     ]
-    steps = [s for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment]
-    if len(reached) < min_steps or any(reached.values()) or not trainable or any(s.parameters_changed for s in steps):
+    if len(reached) < min_steps or any(reached.values()) or not trainable or any(p.changed for p in trainable):
         return
     calls = _loss_calls(run, segment, rows[-1].step)
     yield Finding(

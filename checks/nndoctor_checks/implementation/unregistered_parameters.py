@@ -30,6 +30,7 @@ def unregistered_parameters(
     run: Recording,
     *,
     min_reached: int = 2,  # steps; a leaf made anew for one step (gradient penalty, adversarial noise) is no weight
+    min_share: float = 0.5,  # of the steps, for a tensor of nobody: memory that is used again may look like one leaf
 ) -> Iterator[Finding]:
     """The model uses weights that it does not know of.
 
@@ -65,7 +66,9 @@ def unregistered_parameters(
     for segment, modules in by_segment(run.rows(Module)).items():
         rows = [p for p in run.rows(Parameter) if p.segment == segment]
         hidden = [p for p in rows if not p.registered and p.requires_grad and p.reached >= min_reached]
-        hidden = [p for p in hidden if p.module or p.root or not _input_like(run, p)]
+        hidden = [
+            p for p in hidden if p.module or p.root or (p.reached > min_share * p.walked and not _input_like(run, p))
+        ]
         lost = [p for p in hidden if not p.optimizer and not p.changed and not p.loaded]
         bare = _without_rows(modules, rows)
         kept = [p for p in hidden if p.optimizer and (p.module or p.root)]

@@ -118,8 +118,8 @@ def _finding(overlap: Overlap, measured: float, other: Loader | None, severity: 
 
 def _only_score(overlap: Overlap, other: Loader | None) -> Finding:
     return Finding(
-        message=f"The only data that the model is scored on is its training set ({overlap.shared} of {overlap.compared} "
-        "samples): nothing shows whether it generalises.",
+        message=f"The only data that the model is scored on is its training set ({overlap.shared} of "
+        f"{overlap.compared} samples): nothing shows whether it generalises.",
         advice="Hold out a part of the data before training (`random_split`) and score the model on that.",
         where=SourceLine.of(other),
         severity=Severity.NOTE,

@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from dataclasses import dataclass
-from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Recording, Severity, Skip, Table, check
-from nndoctor.records import COAST, OBSERVE, TRAIN, Batch
+from nndoctor.records import TRAIN, Batch
 
-from nndoctor_checks.batches import inputs, is_float, leaf_name, place_of, samples, width
+from nndoctor_checks.batches import OWN, inputs, is_float, leaf_name, place_of
+from nndoctor_checks.profiles import Profile, columns_apart, distance, judged, scale_factor, stretched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Location and scale of one leaf of one split, over its batches.
-
-    Medians over the batches, so that one wild sample does not move them; the scale includes how far the batches lie
-    apart, for data that comes in order.
-    """
-
-    mean: float
-    std: float
-    min: float
-    max: float
-    rows: int
-    columns: tuple[tuple[float, float], ...]
-
-    @classmethod
-    def of(cls, batches: Sequence[Batch]) -> Profile:
-        means = [b.mean for b in batches]
-        tables = [b for b in batches if len(b.dim_mean) == len(b.dim_std) == len(batches[0].dim_mean)]
-        columns = tuple(
-            (
-                median(b.dim_mean[i] for b in tables),
-                _scale([b.dim_mean[i] for b in tables], [b.dim_std[i] for b in tables]),
-            )
-            for i in range(len(batches[0].dim_mean))
-        )
-        return cls(
-            median(means), _scale(means, [b.std for b in batches]), min(b.min for b in batches),
-            max(b.max for b in batches), sum(map(samples, batches)), columns,
-        )  # fmt: skip
-
-
-def _scale(means: Sequence[float], stds: Sequence[float]) -> float:
-    center = fmean(means)
-    return math.sqrt(median(s * s for s in stds) + fmean((m - center) ** 2 for m in means))
 
 
 @check("train-val-shift", reason="R15", severity=Severity.ERROR, needs=[Batch])
@@ -103,24 +64,23 @@ def train_val_shift(
         if fault:
             yield _finding(run, train, other, fault, None)
             continue
-        known, seen = [b for b in train if _judged(b)], [b for b in other if _judged(b)]
+        known, seen = [b for b in train if judged(b)], [b for b in other if judged(b)]
         if not known or not seen:
             continue
         was, now = Profile.of(known), Profile.of(seen)
         if was.rows < min_rows or now.rows < min_rows or not was.std > 0:
             continue
-        severity, fault = _moved(was, now, shift, ratio, gross, far)
-        if not fault and len(known[0].shape) >= 4 and (stretched := _stretched(was, now, image_ratio)):
-            severity, fault = None, stretched
-        elif fault and len(known[0].shape) >= 4 and _stretched(was, now, image_ratio):
-            severity = None
-        if fault:
-            yield _finding(run, train, other, fault, severity)
+        image = len(known[0].shape) >= 4
+        if (image and stretched(was, now, image_ratio)) or _beyond_drift(was, now, gross, far):
+            yield _finding(run, train, other, _described(was, now), None)
+        elif _drifted(was, now, shift, ratio):
+            fault = f"{_described(was, now)}, which may also be drift"
+            yield _finding(run, train, other, fault, Severity.WARNING)
 
 
 def _pairs(run: Recording) -> Iterator[tuple[list[Batch], list[Batch]]]:
     """Yield the training and the validation batches of each input leaf, each validation source by itself."""
-    rows = [b for b in inputs(run.rows(Batch)) if b.own and b.experiment in (OBSERVE, COAST) and b.shape]
+    rows = [b for b in inputs(run.rows(Batch)) if b.experiment in OWN and b.shape]
     train: defaultdict[tuple[int, str, int], list[Batch]] = defaultdict(list)
     other: defaultdict[tuple[int, str, int, str], list[Batch]] = defaultdict(list)
     for row in rows:
@@ -128,16 +88,9 @@ def _pairs(run: Recording) -> Iterator[tuple[list[Batch], list[Batch]]]:
             train[row.segment, row.leaf, len(row.shape)].append(row)
         else:
             other[row.segment, row.leaf, len(row.shape), row.source].append(row)
-    for (*key, _), batches in other.items():
-        segment, leaf, rank = key
-        if found := train.get((int(segment), str(leaf), int(rank))):
+    for (segment, leaf, rank, _), batches in other.items():
+        if found := train.get((segment, leaf, rank)):
             yield found, batches
-
-
-def _judged(row: Batch) -> bool:
-    # A vector holds one number per sample: lengths and time steps are evaluated where the author likes.
-    known = all(map(math.isfinite, (row.mean, row.std, row.min, row.max, *row.dim_mean, *row.dim_std)))
-    return known and not row.non_finite and is_float(row) and len(row.shape) >= 2 and width(row) > 0
 
 
 def _kind(train: Sequence[Batch], other: Sequence[Batch]) -> str:
@@ -157,57 +110,28 @@ def _layout(train: Sequence[Batch], other: Sequence[Batch]) -> str:
     return f"has samples of shape {after} in validation and {before} in training: dimensions are swapped"
 
 
-def _moved(
-    was: Profile, now: Profile, shift: float, ratio: float, gross: float, far: float
-) -> tuple[Severity | None, str]:
-    distance, factor = _distance(was, now), _factor(was, now)
-    apart = now.min > was.max or now.max < was.min
-    text = (
-        f"has mean {now.mean:.3g} and standard deviation {now.std:.3g} in validation, but {was.mean:.3g} and "
-        f"{was.std:.3g} in training"
-    )
+def _beyond_drift(was: Profile, now: Profile, gross: float, far: float) -> bool:
+    """Whether the scales differ grossly, or no value of the one is near the other."""
+    factor = scale_factor(was, now)
     wide = (now.max - now.min) / (was.max - was.min) if was.max > was.min else 1.0
     # The range must tell the same as the deviation: a few wild values alone move either of them.
-    scaled = factor >= gross and wide >= gross / 3 or factor <= 1 / gross and wide <= 3 / gross
-    if scaled or (distance >= far and (apart or _columns_apart(was, now, far))):
-        return None, text
-    if distance > shift or ((factor > ratio or factor < 1 / ratio) and min(was.rows, now.rows) >= 100):
-        return Severity.WARNING, f"{text}, which may also be drift"
-    return Severity.NOTE, ""
+    if (factor >= gross and wide >= gross / 3) or (factor <= 1 / gross and wide <= 3 / gross):
+        return True
+    apart = now.min > was.max or now.max < was.min
+    return distance(was, now) >= far and (apart or columns_apart(was, now, 2 * far))
 
 
-def _distance(was: Profile, now: Profile) -> float:
-    """Return how far the means lie apart, in training deviations; of a table, that of the middle column."""
-    pairs = [(abs(n[0] - w[0]), w[1]) for w, n in zip(was.columns, now.columns, strict=False) if w[1] > 0]
-    if len(was.columns) == len(now.columns) and len(pairs) >= 2:
-        return median(gap / std for gap, std in pairs)
-    return abs(now.mean - was.mean) / was.std
+def _drifted(was: Profile, now: Profile, shift: float, ratio: float) -> bool:
+    factor = scale_factor(was, now)
+    # A deviation takes more samples to know than a mean.
+    rescaled = not 1 / ratio <= factor <= ratio and min(was.rows, now.rows) >= 100
+    return distance(was, now) > shift or rescaled
 
 
-def _factor(was: Profile, now: Profile) -> float:
-    """Return the quotient of the scales; of a table, that of the middle column."""
-    pairs = [n[1] / w[1] for w, n in zip(was.columns, now.columns, strict=False) if w[1] > 0]
-    if len(was.columns) == len(now.columns) and len(pairs) >= 2:
-        return median(pairs)
-    return now.std / was.std
-
-
-def _columns_apart(was: Profile, now: Profile, far: float) -> bool:
-    """Whether three of four columns of a table moved by that much: drift takes some, a forgotten scaler takes all."""
-    pairs = [(abs(n[0] - w[0]), w[1]) for w, n in zip(was.columns, now.columns, strict=False) if w[1] > 0]
-    return len(pairs) >= 2 and sum(gap >= 2 * far * std for gap, std in pairs) >= 0.75 * len(pairs)
-
-
-def _stretched(was: Profile, now: Profile, ratio: float) -> str:
-    """Whether images were rescaled as a whole: deviation and range changed by the same factor."""
-    before, after = was.max - was.min, now.max - now.min
-    if not before > 0 or not after > 0 or not now.std > 0:
-        return ""
-    factor, wide = now.std / was.std, after / before
-    if 1 / ratio < factor < ratio or not 0.85 <= factor / wide <= 1.18:
-        return ""
+def _described(was: Profile, now: Profile) -> str:
     return (
-        f"ranges from {now.min:.3g} to {now.max:.3g} in validation, but from {was.min:.3g} to {was.max:.3g} in training"
+        f"has mean {now.mean:.3g} and standard deviation {now.std:.3g} (from {now.min:.3g} to {now.max:.3g}) in "
+        f"validation, but {was.mean:.3g} and {was.std:.3g} (from {was.min:.3g} to {was.max:.3g}) in training"
     )
 
 
@@ -221,8 +145,8 @@ def _finding(
         rows.append((name, first.dtype, str(first.shape), *values))
     return Finding(
         message=f"The model's input ({leaf_name(train[0].leaf)}) {fault}.",
-        advice="Give both splits the same preprocessing: fit scalers on the training data, keep them, and apply them to "
-        "every split (`scaler.transform(x_val)`); for images, use the same Normalize in both transforms.",
+        advice="Give both splits the same preprocessing: fit scalers on the training data, keep them, and apply them "
+        "to every split (`scaler.transform(x_val)`); for images, use the same Normalize in both transforms.",
         where=place_of(run, other[0].source),
         names=(train[0].leaf,) if train[0].leaf else (),
         evidence=(Table("first batches", ("split", "dtype", "shape", "mean", "std", "min", "max"), tuple(rows)),),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, check
@@ -12,7 +11,6 @@ from nndoctor.records import Batch, Module, TensorStats
 from nndoctor_checks.batches import (
     by_leaf,
     inputs,
-    is_float,
     leaf_name,
     main_leaves,
     place_of,
@@ -21,6 +19,7 @@ from nndoctor_checks.batches import (
     width,
 )
 from nndoctor_checks.observed import observed
+from nndoctor_checks.profiles import Profile, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +90,7 @@ def unstandardised_input(
     - Stanford CS231n, Neural Networks Part 2: data preprocessing
     """
     segments = training_batches(run)
-    floats = {segment: [b for b in inputs(rows) if _judged(b)] for segment, rows in segments.items()}
+    floats = {segment: [b for b in inputs(rows) if judged(b) and b.std > 0] for segment, rows in segments.items()}
     if not any(floats.values()):
         raise Skip("no floating-point input of the model was seen")
     found: set[tuple[str, str]] = set()
@@ -101,66 +100,42 @@ def unstandardised_input(
         for leaf, of in by_leaf(rows).items():
             if leaf not in data or leaf in found or sum(map(samples, of)) < min_samples:
                 continue
-            fault = _pixels(of) or _scale(of, offset, low, high, small) or _columns(of, offset, high)
-            if fault and not _normalised_inside(run, segment, of, inside):
+            seen = Profile.of(of)
+            fault = _pixels(of, seen) or _scale(seen, offset, low, high, small) or _columns(seen, offset, high)
+            if fault and not _normalised_inside(run, segment, seen, inside):
                 found.add(leaf)
-                yield _finding(run, leaf, of, fault)
+                yield _finding(run, leaf, seen, fault)
 
 
-def _judged(row: Batch) -> bool:
-    known = math.isfinite(row.mean) and math.isfinite(row.max) and row.std > 0
-    return is_float(row) and len(row.shape) >= 2 and known and not row.non_finite
-
-
-def _mean(rows: Sequence[Batch]) -> float:
-    return fmean(r.mean for r in rows)
-
-
-def _std(rows: Sequence[Batch]) -> float:
-    """Return the standard deviation over all batches: within them, and of their means (data may come in order)."""
-    mean = _mean(rows)
-    return math.sqrt(fmean(r.std**2 + (r.mean - mean) ** 2 for r in rows))
-
-
-def _pixels(rows: Sequence[Batch]) -> str:
-    lowest, highest = min(r.min for r in rows), max(r.max for r in rows)
+def _pixels(rows: Sequence[Batch], seen: Profile) -> str:
     whole = all(r.integral for r in rows) and width(rows[0]) >= 16
-    if whole and 0 <= lowest and 64 < highest <= 255:
-        return f"holds whole numbers from {lowest:g} to {highest:g}: grey values that were not divided by 255"
+    if whole and seen.min >= 0 and 64 < seen.max <= 255:
+        return f"holds whole numbers from {seen.min:g} to {seen.max:g}: grey values that were not divided by 255"
     return ""
 
 
-def _scale(rows: Sequence[Batch], offset: float, low: float, high: float, small: float) -> str:
-    mean, std = _mean(rows), _std(rows)
-    lowest, highest = min(r.min for r in rows), max(r.max for r in rows)
-    if std > high:
-        return f"has a standard deviation of {std:.3g}"
-    if std < low and max(abs(lowest), abs(highest)) < small:
-        return f"has a standard deviation of only {std:.2g}"
+def _scale(seen: Profile, offset: float, low: float, high: float, small: float) -> str:
+    if seen.std > high:
+        return f"has a standard deviation of {seen.std:.3g}"
+    if seen.std < low and max(abs(seen.min), abs(seen.max)) < small:
+        return f"has a standard deviation of only {seen.std:.2g}"
     # Bright images in [0, 1] lie far from 0 for their deviation, and do no harm.
-    bounded = lowest >= 0 and highest <= 1 and std >= low
-    if abs(mean) > offset * std and not bounded:
-        return f"has a mean of {mean:.3g} at a standard deviation of {std:.3g}"
+    bounded = seen.min >= 0 and seen.max <= 1 and seen.std >= low
+    if abs(seen.mean) > offset * seen.std and not bounded:
+        return f"has a mean of {seen.mean:.3g} at a standard deviation of {seen.std:.3g}"
     return ""
 
 
-def _columns(rows: Sequence[Batch], offset: float, high: float) -> str:
+def _columns(seen: Profile, offset: float, high: float) -> str:
     """Judge the columns of a table; rare flags among them have small deviations and are not meant."""
-    tables = [r for r in rows if r.dim_mean and len(r.dim_mean) == len(r.dim_std) == len(rows[0].dim_mean)]
-    if not tables:
-        return ""
-    columns = [
-        (median(r.dim_mean[i] for r in tables), median(r.dim_std[i] for r in tables))
-        for i in range(len(tables[0].dim_mean))
-    ]
-    bad = [(m, s) for m, s in columns if s > high or (s > 0 and abs(m) > max(1.0, offset * s))]
-    if 2 * len(bad) <= len(columns):
+    bad = [(m, s) for m, s in seen.columns if s > high or (s > 0 and abs(m) > max(1.0, offset * s))]
+    if 2 * len(bad) <= len(seen.columns):
         return ""
     mean, std = max(bad, key=lambda pair: abs(pair[0]))
-    return f"has {len(bad)} of {len(columns)} columns off scale (one of mean {mean:.3g}, standard deviation {std:.3g})"
+    return f"has {len(bad)} of {len(seen.columns)} columns off scale (one has mean {mean:.3g}, deviation {std:.3g})"
 
 
-def _normalised_inside(run: Recording, segment: int, rows: Sequence[Batch], inside: float) -> bool:
+def _normalised_inside(run: Recording, segment: int, seen: Profile, inside: float) -> bool:
     """Whether the model begins with a normalisation, or its first layer gives out far less than came in."""
     called = sorted((m for m in run.rows(Module) if m.segment == segment and m.order >= 0), key=lambda m: m.order)
     leaves = [m for m in called if not m.children]
@@ -174,13 +149,12 @@ def _normalised_inside(run: Recording, segment: int, rows: Sequence[Batch], insi
     if not first:
         return False
     layer = min(first, key=lambda t: t.order)
-    came_in = math.hypot(_mean(rows), _std(rows))
+    came_in = math.hypot(seen.mean, seen.std)
     return came_in > 1 and math.hypot(layer.mean, layer.std) < inside * came_in
 
 
-def _finding(run: Recording, leaf: tuple[str, str], rows: Sequence[Batch], fault: str) -> Finding:
+def _finding(run: Recording, leaf: tuple[str, str], seen: Profile, fault: str) -> Finding:
     source, path = leaf
-    mean, std = _mean(rows), _std(rows)
     return Finding(
         message=f"The model's input ({leaf_name(path)}) {fault}.",
         advice="Standardise it with the training set's statistics, the same for all splits: "
@@ -188,9 +162,9 @@ def _finding(run: Recording, leaf: tuple[str, str], rows: Sequence[Batch], fault
         where=place_of(run, source),
         names=(path,) if path else (),
         evidence=(
-            Measure("mean", mean, "about 0"),
-            Measure("standard deviation", std, "about 1"),
-            Measure("smallest value", min(r.min for r in rows), ""),
-            Measure("largest value", max(r.max for r in rows), ""),
+            Measure("mean", seen.mean, "about 0"),
+            Measure("standard deviation", seen.std, "about 1"),
+            Measure("smallest value", seen.min, ""),
+            Measure("largest value", seen.max, ""),
         ),
     )

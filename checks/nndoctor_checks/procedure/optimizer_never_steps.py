@@ -72,8 +72,8 @@ def optimizer_never_steps(
         who = f"{name or 'the optimizer'} never stepped" if built else "there is no optimizer"
         yield Finding(
             message=f"`backward` ran {len(passes)} times, but {who} and no parameter changed.",
-            advice="Call `optimizer.step()` after `loss.backward()`, in the same iteration. If it is there, see that the "
-            "condition around it comes true and that the call has its parentheses.",
+            advice="Call `optimizer.step()` after `loss.backward()`, in the same iteration. If it is there, see that "
+            "the condition around it comes true and that the call has its parentheses.",
             where=SourceLine.of(passes[0]),
             names=(name,) if name else (),
             evidence=(

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RISING = 0.1
-"""A score that gained this much from the third to the last quarter is on its way, and so is a loss of which this share of
-what was left went away. About three standard errors of the mean accuracy of 16 noisy samples over 40 steps."""
+"""A score that gained this much from the third to the last quarter is on its way, and so is a loss of which this share
+of what was left went away. About three standard errors of the mean accuracy of 16 noisy samples over 40 steps."""
 WARM_UP = 2.0
 """A learning rate that more than doubles within the experiment is still being warmed up."""
 
@@ -36,6 +36,16 @@ class Fit(Enum):
     FITTED = "fitted"
     FAILED = "failed"
     UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The options of the check."""
+
+    fitted: float
+    failed: float
+    score: float
+    min_steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +71,14 @@ def cannot_overfit_batch(
 
     ## What it does
     Judges the experiment in which your own loop gets the same few samples in every step, first at your learning rate,
-    then at a tenth and at ten times of it. Reports if at none of them the accuracy (or R2) reached `score` and more than
-    `failed` of the loss was left, counted from its lowest possible value up to the loss of a constant prediction. It
-    passes as soon as one rate fits the batch. With several objectives (a GAN), a target that is drawn anew in each step
-    (diffusion, masking) or an unknown lowest loss (a VAE), it does not judge.
+    then at a tenth and at ten times of it. Reports if at none of them the accuracy (or R2) reached `score` and more
+    than `failed` of the loss was left, counted from its lowest possible value up to the loss of a constant prediction.
+    It passes as soon as one rate fits the batch. With several objectives (a GAN), a target that is drawn anew in each
+    step (diffusion, masking) or an unknown lowest loss (a VAE), it does not judge.
 
     ## Why is this bad?
-    Memorising a handful of samples takes no generalisation, no clean data and hardly any capacity. A loop that cannot do
-    it has a defect between input, model, loss and optimizer, and more data or more epochs will not help.
+    Memorising a handful of samples takes no generalisation, no clean data and hardly any capacity. A loop that cannot
+    do it has a defect between input, model, loss and optimizer, and more data or more epochs will not help.
 
     ## Example
     ```python
@@ -90,6 +100,7 @@ def cannot_overfit_batch(
     - [Karpathy, A Recipe for Training Neural Networks, 2019](https://karpathy.github.io/2019/04/25/recipe/)
     - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 27)
     """
+    marks = Marks(fitted, failed, score, min_steps)
     reasons, judged = [], 0
     for segment in dict.fromkeys(e.segment for e in run.rows(Experiment)):
         tried = attempts(run, segment)
@@ -98,7 +109,7 @@ def cannot_overfit_batch(
             reasons.append(why)
             continue
         assert bounds is not None
-        fits = {n: _judge(c, bounds, fitted, failed, score, min_steps) for n, c in tried.items()}
+        fits = {n: _judge(c, bounds, marks) for n, c in tried.items()}
         if Fit.FITTED in fits.values():
             judged += 1
         elif set(fits.values()) == {Fit.FAILED}:
@@ -135,22 +146,22 @@ def _bounds(run: Recording, course: Descent, segment: int) -> Bounds:
     return Bounds(min(known, default=math.nan), floor, middle(chances), math.isfinite(floor))
 
 
-def _judge(course: Descent, bounds: Bounds, fitted: float, failed: float, score: float, min_steps: int) -> Fit:
+def _judge(course: Descent, bounds: Bounds, marks: Marks) -> Fit:
     best = max(course.scores[-5:], default=math.nan)
-    needed = max(score, (1 + bounds.chance) / 2) if math.isfinite(bounds.chance) else score
+    needed = max(marks.score, (1 + bounds.chance) / 2) if math.isfinite(bounds.chance) else marks.score
     span = bounds.reference - bounds.floor
-    if best >= needed or course.lowest - bounds.floor <= max(fitted * span, 1e-3 * abs(bounds.reference)):
+    if best >= needed or course.lowest - bounds.floor <= max(marks.fitted * span, 1e-3 * abs(bounds.reference)):
         return Fit.FITTED
     if course.diverged:
         return Fit.FAILED
-    if len(course.losses) < min_steps or _rising(course):
+    if len(course.losses) < marks.min_steps or _rising(course):
         return Fit.UNCLEAR
     if not bounds.floor_known:  # then only the score can tell, and a loss that hardly moved
-        poor = max(course.scores, default=math.nan) < bounds.chance + failed * (1 - bounds.chance)
-        still = course.end > course.start - fitted * abs(course.start)
+        poor = max(course.scores, default=math.nan) < bounds.chance + marks.failed * (1 - bounds.chance)
+        still = course.end > course.start - marks.fitted * abs(course.start)
         return Fit.FAILED if poor and still else Fit.UNCLEAR
     falling = course.before - course.end > RISING * (course.before - bounds.floor)
-    return Fit.FAILED if course.end - bounds.floor > failed * span and not falling else Fit.UNCLEAR
+    return Fit.FAILED if course.end - bounds.floor > marks.failed * span and not falling else Fit.UNCLEAR
 
 
 def _rising(course: Descent) -> bool:
@@ -167,7 +178,7 @@ def _finding(run: Recording, segment: int, tried: dict[str, Descent], bounds: Bo
     best = max(course.scores[-5:], default=math.nan)
     scored = f", {metric} {best:.2g}" if metric and math.isfinite(best) else ""
     others = [name.partition(":")[2] for name in tried if name != OVERFIT]
-    also = f" At {' and '.join(others)} of the learning rate it was no better." if others else ""
+    also = f" It was not fitted at {' and '.join(others)} of the learning rate, either." if others else ""
     unsure = not others or not bounds.floor_known or any(c.target_is_input for c in called) or _warming(run, segment)
     size = f"The same {row.batch_size} samples" if row.batch_size > 0 else "The same batch"
     ended = "NaN or Inf" if course.diverged else f"{course.end:.3g}"

@@ -44,8 +44,8 @@ def dead_relu(
 
     ## What it does
     Counts, over the second half of the observed steps, the units (channels of a convolution) of each ReLU that were
-    above zero for at least one sample. Reports layers in which more than `share` never were; above `severe` as an error.
-    That most outputs are zero at any one time is not meant: that is what a ReLU is for.
+    above zero for at least one sample. Reports layers in which more than `share` never were; above `severe` as an
+    error. That most outputs are zero at any one time is not meant: that is what a ReLU is for.
 
     ## Why is this bad?
     A unit that is zero for all inputs gets no gradient, so it cannot come back. What remains is a smaller network than
@@ -93,10 +93,10 @@ def _finding(run: Recording, dead: Sequence[Units], severe: float, share: float)
     modules = {m.name: m for m in run.rows(Module) if m.segment == worst.segment}
     more = f", and more than {share:.0%} in {names_shown(names[1:])}" if len(dead) > 1 else ""
     return Finding(
-        message=f"In `{worst.name}` {worst.units - worst.fired} of {worst.units} units ({_dead(worst):.0%}) were zero for "
-        f"all of {worst.samples} samples{more}: they get no gradient and cannot come back.",
-        advice="Lower the learning rate by a factor of ten, leave the biases at zero, and keep the layer's input centred "
-        "(standardised data, a normalisation layer before it); `nn.LeakyReLU()` or `nn.GELU()` cannot die.",
+        message=f"In `{worst.name}` {worst.units - worst.fired} of {worst.units} units ({_dead(worst):.0%}) were zero "
+        f"for all of {worst.samples} samples{more}: they get no gradient and cannot come back.",
+        advice="Lower the learning rate by a factor of ten, leave the biases at zero, and keep the layer's input "
+        "centred (standardised data, a normalisation layer before it); `nn.LeakyReLU()` or `nn.GELU()` cannot die.",
         where=SourceLine.of(modules.get(worst.name)),
         names=names,
         evidence=(

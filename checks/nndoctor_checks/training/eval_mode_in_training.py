@@ -31,10 +31,10 @@ def eval_mode_in_training(run: Recording) -> Iterator[Finding]:
 
     ## What it does
     Counts the calls, inside training steps and with gradients on, of layers that differ between train and eval mode.
-    Reports layers that were never in train mode in the observed steps, or not any more in later epochs: the classic case,
-    where validation calls `model.eval()` and nothing calls `model.train()` again. Layers whose surroundings are frozen
-    or belong to no optimizer are left alone. If other layers do run in train mode, or the weights were loaded, it looks
-    deliberate, and is a warning; loaded BatchNorm with fixed statistics is a note.
+    Reports layers that were never in train mode in the observed steps, or not any more in later epochs: the classic
+    case, where validation calls `model.eval()` and nothing calls `model.train()` again. Layers whose surroundings are
+    frozen or belong to no optimizer are left alone. If other layers do run in train mode, or the weights were loaded,
+    it looks deliberate, and is a warning; loaded BatchNorm with fixed statistics is a note.
 
     ## Why is this bad?
     Without dropout the network overfits more than it should. BatchNorm in eval mode normalises by statistics that stay

@@ -13,6 +13,8 @@ from nndoctor_checks.tensors import by_root, is_layer, matrices, sampled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+CHANGE = 10.0
+"""Between the first layer and the last: else it is the input that is large or small."""
 SATURATED = 0.5
 """More than half of a hidden tanh or sigmoid in its flat tails before the first step: the weights are too large."""
 
@@ -46,21 +48,20 @@ def initialisation_scale(
     largest: float = 100.0,  # std of a signal that began near 1: two orders of magnitude on the way through the net
     smallest: float = 0.01,  # the same the other way
     off: float = 3.0,  # times Xavier and He in std, i.e. 9 in variance; PyTorch's own uniform is 1.7 to 2.4 below
-    change: float = 10.0,  # between the first and the last layer: else it is the input that is large or small
 ) -> Iterator[Finding]:
     """The initial weights are so large or so small that the signal explodes or dies on its way through the network.
 
     ## What it does
     In the first training step, compares the std of the outputs of linear and convolutional layers in the order of the
-    forward pass, and the std of their weights with Xavier's and He's. Reports a model in which most weights are off both
-    by more than `off` and with a visible effect: outputs that grew beyond `largest` or, in at least two hidden layers
-    up to the last one, shrank below `smallest`, or a hidden tanh or sigmoid that is saturated before the first step.
-    Loaded weights, layers that start at zero and layers whose output is normalised are left out.
+    forward pass, and the std of their weights with Xavier's and He's. Reports a model in which most weights are off
+    both by more than `off` and with a visible effect: outputs that grew beyond `largest` or, in at least two hidden
+    layers up to the last one, shrank below `smallest`, or a hidden tanh or sigmoid that is saturated before the first
+    step. Loaded weights, layers that start at zero and layers whose output is normalised are left out.
 
     ## Why is this bad?
-    Each layer multiplies the std of its input by about std(w) * sqrt(fan_in). A factor that differs from 1 acts once per
-    layer, on the signal going forwards and on the gradient going back: after six layers 8 has become 260,000. Then the
-    first loss is huge and the gradients with it, or all outputs are equal and no gradient arrives.
+    Each layer multiplies the std of its input by about std(w) * sqrt(fan_in). A factor that differs from 1 acts once
+    per layer, on the signal going forwards and on the gradient going back: after six layers 8 has become 260,000. Then
+    the first loss is huge and the gradients with it, or all outputs are equal and no gradient arrives.
 
     ## Example
     ```python
@@ -73,8 +74,8 @@ def initialisation_scale(
     ```
 
     ## Known problems
-    Residual branches that are scaled down on purpose are not told from others; they do not fire alone, since the layers
-    after them see the sum. Networks of one hidden layer are judged only by outputs that are too large.
+    Residual branches that are scaled down on purpose are not told from others; they do not fire alone, since the
+    layers after them see the sum. Networks of one hidden layer are judged only by outputs that are too large.
 
     ## References
     - [He et al., Delving Deep into Rectifiers, 2015](https://arxiv.org/abs/1502.01852)
@@ -89,7 +90,7 @@ def initialisation_scale(
             if len(known) < 2 or len(layers) < len([w for w in weights if is_layer(w)]) / 2:
                 continue  # a single layer has no depth, a loaded model no initialisation
             judged = True
-            if effect := _effect(run, segment, known, (smallest, largest), off, change):
+            if effect := _effect(run, segment, known, (smallest, largest), off):
                 yield _finding(known, effect, (smallest, largest))
     if not judged:
         raise Skip("fewer than two layers with weights of their own were seen in the first step")
@@ -116,7 +117,6 @@ def _effect(
     known: Sequence[tuple[Parameter, float]],
     limits: tuple[float, float],
     off: float,
-    change: float,
 ) -> str:
     """Return what the weights did to the signal, empty if nothing that shows."""
     smallest, largest = limits
@@ -124,12 +124,12 @@ def _effect(
     factor = median(_factor(w) for w, _ in known[:-1])
     stds = [std for _, std in known]
     begin = hidden[0][1] if hidden else math.nan
-    if factor > off and max(stds) > largest and max(stds) > change * min(begin, stds[0]):
+    if factor > off and max(stds) > largest and max(stds) > CHANGE * min(begin, stds[0]):
         return f"the std of their outputs grew from {begin:.3g} in the first layer to {max(stds):.3g}"
     if factor > off and _saturated(run, segment):
         return "a hidden tanh or sigmoid was saturated before the first step"
     last = [std for _, std in hidden[-2:]]
-    tiny = len(last) == 2 and max(last) < smallest and (begin < smallest or begin > change * last[-1])
+    tiny = len(last) == 2 and max(last) < smallest and (begin < smallest or begin > CHANGE * last[-1])
     if factor < 1 / off and tiny:
         return f"the std of their outputs shrank from {begin:.3g} in the first layer to {last[-1]:.3g}"
     return ""
@@ -149,7 +149,8 @@ def _finding(known: Sequence[tuple[Parameter, float]], effect: str, limits: tupl
     worst = max(weights[:-1], key=lambda w: abs(math.log(_factor(w))))
     rows = tuple((w.name, f"{w.std:.3g}", f"{math.sqrt(2 / w.fan_in):.3g}", f"{std:.3g}") for w, std in known[:20])
     return Finding(
-        message=f"The initial weights of {names_shown(names)} have a std that is {size} (median), and in the first step "
+        message=f"The initial weights of {names_shown(names)} have a std that is {size} (median), and in the first "
+        f"step "
         f"{effect}.",
         advice="Leave PyTorch's own initialisation, or scale by the number of inputs: "
         '`nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")` before a ReLU, '

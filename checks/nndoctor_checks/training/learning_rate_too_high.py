@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
 from nndoctor.records import COAST, OBSERVE, OVERFIT, Optimizer, Step
-from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives
 from nndoctor_checks.depth import explodes_from_the_start
+from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives
 from nndoctor_checks.numerics import accidents, has_hole
 
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ def learning_rate_too_high(
     """The learning rate is so high that the loss jumps about or diverges; a tenth of it is stable.
 
     ## What it does
-    Compares the experiment on one small batch at your learning rate with the same at a tenth of it. Reports if at yours
-    the loss ended in NaN, rose by `risen` or kept more than `stuck` of its start, at a tenth it fell below `stuck` and
-    below half of that, and on your own batches it did not fall either. Without the second experiment, a loss that
-    diverges on your own batches is a warning. What is not blamed on the rate: a NaN from a formula (log or division of
-    0), and gradients that explode through the depth before anything was trained.
+    Compares the experiment on one small batch at your learning rate with the same at a tenth of it. Reports if at
+    yours the loss ended in NaN, rose by `risen` or kept more than `stuck` of its start, at a tenth it fell below
+    `stuck` and below half of that, and on your own batches it did not fall either. Without the second experiment, a
+    loss that diverges on your own batches is a warning. What is not blamed on the rate: a NaN from a formula (log or
+    division of 0), and gradients that explode through the depth before anything was trained.
 
     ## Why is this bad?
-    A step is right only as far as the loss is nearly a plane. Where it curves, a step longer than two over the curvature
-    lands higher up on the other side, and the next one is longer still. Units die, activations saturate, and what is
-    left predicts one constant.
+    A step is right only as far as the loss is nearly a plane. Where it curves, a step longer than two over the
+    curvature lands higher up on the other side, and the next one is longer still. Units die, activations saturate, and
+    what is left predicts one constant.
 
     ## Example
     ```python
@@ -70,8 +70,8 @@ def learning_rate_too_high(
     ```
 
     ## Known problems
-    A rate that would be right after a warm-up is reported if the warm-up is missing. Inputs, weights or a loss that are
-    far too large need a small rate, too: such findings come first.
+    A rate that would be right after a warm-up is reported if the warm-up is missing. Inputs, weights or a loss that
+    are far too large need a small rate, too: such findings come first.
 
     ## References
     - LeCun, Bottou, Orr, Mueller, Efficient BackProp, 1998 (section 4.6, choosing learning rates)
@@ -87,7 +87,7 @@ def learning_rate_too_high(
         if own is None or _left(own, math.nan) <= falling:
             continue
         if user is not None and tenth is not None:
-            if _unstable(run, user, tenth, segment, risen, stuck):
+            if _unstable(user, tenth, floor_of(run, tenth, segment), risen, stuck):
                 yield _finding(run, segment, {OVERFIT: user, TENTH: tenth, OBSERVE: own})
         elif _diverged(own, risen) and (user is None or _diverged(user, risen)):
             yield _finding(run, segment, {OBSERVE: own}, certain=False)
@@ -118,18 +118,15 @@ def _diverged(course: Descent, risen: float) -> bool:
     return course.diverged or _left(course, math.nan) > risen
 
 
-def _unstable(run: Recording, user: Descent, tenth: Descent, segment: int, risen: float, stuck: float) -> bool:
+def _unstable(user: Descent, tenth: Descent, floor: float, risen: float, stuck: float) -> bool:
     """Whether the batch is fitted at a tenth of the learning rate and not at the user's."""
-    floor = floor_of(run, tenth, segment)
     left, left_at_tenth = _left(user, floor), _left(tenth, floor)
     calm = tenth.highest < tenth.start  # the last quarter stays below the start throughout
     worse = left > risen or (left > stuck and left > 2 * left_at_tenth)
     return calm and left_at_tenth < stuck and worse
 
 
-def _finding(
-    run: Recording, segment: int, courses: Mapping[str, Descent], *, certain: bool = True
-) -> Finding:
+def _finding(run: Recording, segment: int, courses: Mapping[str, Descent], *, certain: bool = True) -> Finding:
     own = courses[OBSERVE]
     optimizer = _optimizer(run, segment)
     rate = optimizer.lr if optimizer is not None and optimizer.lr > 0 else own.lr

@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
-from nndoctor.records import OBSERVE, OVERFIT, Optimizer, Parameter, Step
+from nndoctor.records import OBSERVE, OVERFIT, Optimizer, Step
 from nndoctor_checks.descent import Descent, attempts, descent, middle
 from nndoctor_checks.tensors import gradient_sizes, matrices, update_ratios
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TENFOLD = f"{OVERFIT}:x10"
+TINY = 1e-4
+"""A hundredth of the usual rate of SGD."""
+TINY_ADAPTIVE = 1e-5
+"""A hundredth of the usual rate of Adam."""
 WARM_UP = 2.0
 """A learning rate that more than doubles over the observed steps is still being warmed up."""
 ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Lion", "Adafactor", "NAdam", "RAdam")
@@ -41,8 +45,6 @@ def learning_rate_too_low(
     moved: float = 0.02,  # of the loss; less is lost in the noise of the batches
     steeper: float = 5.0,  # at ten times the rate; 10 where the descent is a plane
     slowest: float = 1e-6,  # update / weight; a thousandth of the usual 1e-3
-    tiny_adaptive: float = 1e-5,  # a hundredth of Adam's usual 1e-3
-    tiny: float = 1e-4,  # a hundredth of SGD's usual 1e-2
 ) -> Iterator[Finding]:
     """The learning rate is so low that the loss hardly moves.
 
@@ -50,7 +52,7 @@ def learning_rate_too_low(
     Reports if the loss fell by less than `moved` on your own batches and on one batch that was repeated, and fell at
     least `steeper` times as much at ten times the rate. Rates that are too low by many orders of magnitude show no
     descent at ten times either: then the evidence is that all weights change by less than `slowest` of their size per
-    step, at a rate below `tiny` (`tiny_adaptive` for Adam and its like). A rate that is being warmed up is exempt.
+    step, at a rate below 1e-4 (1e-5 for Adam and its like). A rate that is being warmed up is exempt.
 
     ## Why is this bad?
     The direction is right, but the steps are too short: with a rate a hundred times too low, a training of one hour
@@ -83,11 +85,15 @@ def learning_rate_too_low(
             continue
         tried = attempts(run, segment)
         user, tenfold = tried.get(OVERFIT), tried.get(TENFOLD)
-        ratio = _typical_ratio(run, segment, tiny, tiny_adaptive)
+        ratio = _typical_ratio(run, segment)
         if ratio < slowest:
-            yield _finding(run, segment, [own], f"all weights change by about {ratio:.1g} of their size per step", ratio)
+            yield _finding(
+                run, segment, [own], f"all weights change by about {ratio:.1g} of their size per step", ratio
+            )
         elif user is not None and tenfold is not None and _steeper(user, tenfold, moved, steeper):
-            story = f"at ten times the rate it fell from {tenfold.start:.4g} to {tenfold.end:.4g} on one batch, at yours "
+            story = (
+                f"at ten times the rate it fell from {tenfold.start:.4g} to {tenfold.end:.4g} on one batch, at yours "
+            )
             story += f"to {user.end:.4g}"
             yield _finding(run, segment, [own, user, tenfold], story, math.nan)
     if not judged:
@@ -123,7 +129,7 @@ def _steeper(user: Descent, tenfold: Descent, moved: float, steeper: float) -> b
     return fall >= least
 
 
-def _typical_ratio(run: Recording, segment: int, tiny: float, tiny_adaptive: float) -> float:
+def _typical_ratio(run: Recording, segment: int) -> float:
     """Return the median update / weight, or NaN where the learning rate is not to blame for it.
 
     An update too small to change a float32 weight at all is estimated from the rate and the gradient.
@@ -136,7 +142,7 @@ def _typical_ratio(run: Recording, segment: int, tiny: float, tiny_adaptive: flo
         if p.name not in measured or not p.std > 0 or not sizes.get(p.name, 0.0) > 0:
             continue
         adaptive = any(word in types.get(p.optimizer, "") for word in ADAPTIVE)
-        if not 0 < p.lr < (tiny_adaptive if adaptive else tiny):
+        if not 0 < p.lr < (TINY_ADAPTIVE if adaptive else TINY):
             return math.nan
         estimate = p.lr * (1.0 if adaptive else sizes[p.name]) / p.std
         found.append(measured[p.name] or estimate)

@@ -23,16 +23,17 @@ ADVICE = {
     "div": "Guard the denominator: `x / y.clamp(min=1e-8)`, or leave out the elements where it is 0 "
     "(in both branches of a `torch.where`).",
     "pow": "Keep its base above zero: `x.clamp(min=1e-8) ** p`. At 0 a power below 1 has no slope, below 0 no value.",
-    "exp": "Take the largest value off before the exponential, `torch.exp(x - x.max())`, clamp its argument, or use the "
-    "stable function (`softmax`, `logsumexp`, `softplus`).",
+    "exp": "Take the largest value off before the exponential, `torch.exp(x - x.max())`, clamp its argument, or use "
+    "the stable function (`softmax`, `logsumexp`, `softplus`).",
     "softmax": "A row that is masked out altogether has no softmax: leave at least one position open, or mask with a "
     "large negative number instead of `-inf`.",
 }
 SAME_AS = {
     "rsqrt": "sqrt", "std": "sqrt", "var": "sqrt", "cdist": "norm", "linalgvectornorm": "norm", "normalize": "norm",
     "true_divide": "div", "truediv": "div", "reciprocal": "div", "remainder": "div", "fmod": "div",
-    "cosinesimilarity": "div", "cosine_similarity": "div", "log2": "log", "log10": "log", "log1p": "log", "nll_loss": "log",
-    "xlogy": "log", "expm1": "exp", "sinh": "exp", "cosh": "exp", "logsoftmax": "softmax", "log_softmax": "softmax",
+    "cosinesimilarity": "div", "cosine_similarity": "div", "log2": "log", "log10": "log", "log1p": "log",
+    "nll_loss": "log", "xlogy": "log", "expm1": "exp", "sinh": "exp", "cosh": "exp", "logsoftmax": "softmax",
+    "log_softmax": "softmax",
 }  # fmt: skip
 BY_PHASE = {
     "data": "It was in the batch before the model saw it: clean the data, and check with `torch.isfinite(x).all()`.",
@@ -80,8 +81,8 @@ def non_finite(
 
     ## What it does
     Reports the first NaN or Inf of each phase of the script, traced to its origin by repeating the run up to it: the
-    step, the operation, the module, the line, and what went in. Steps that a GradScaler skipped do not count. What came
-    up only in the experiment on one batch is a warning: your own batches have not met it yet.
+    step, the operation, the module, the line, and what went in. Steps that a GradScaler skipped do not count. What
+    came up only in the experiment on one batch is a warning: your own batches have not met it yet.
 
     ## Why is this bad?
     One NaN spreads through the sum of a loss into every gradient, and with the next step into every weight. From there
@@ -98,11 +99,11 @@ def non_finite(
     ```
 
     ## Known problems
-    If it does not occur again in the repeated run, only the step is known. Programs that test for NaN and skip the batch
-    are reported where the loss was nevertheless passed to `backward`.
+    If it does not occur again in the repeated run, only the step is known. Programs that test for NaN and skip the
+    batch are reported where the loss was nevertheless passed to `backward`.
 
     ## References
-    - [PyTorch, Autograd mechanics: gradients for non-differentiable functions](https://pytorch.org/docs/stable/notes/autograd.html)
+    - [PyTorch, Autograd mechanics](https://pytorch.org/docs/stable/notes/autograd.html) (non-differentiable functions)
     - Goldberg, What Every Computer Scientist Should Know About Floating-Point Arithmetic, 1991
     """
     for segment in dict.fromkeys(s.segment for s in run.rows(Step)):
@@ -172,8 +173,8 @@ def _untraced(run: Recording, bad: Step) -> Finding:
     recovered = any(s.loss - s.loss == 0 for s in later)
     known = [s for s in steps if s.step < bad.step]
     return Finding(
-        message=f"The loss passed to `backward` was {bad.loss} in step {bad.step}{_when(bad.experiment)}; where it came "
-        "from is not known.",
+        message=f"The loss passed to `backward` was {bad.loss} in step {bad.step}{_when(bad.experiment)}; where it "
+        "came from is not known.",
         advice=TRACE,
         where=SourceLine.of(_loss_line(run, bad)),
         evidence=(

@@ -119,7 +119,8 @@ def _finding(run: Recording, segment: int, found: dict[str, dict[int, float]], s
     names = (worst, *(n for n in found if n != worst))
     more = f" The same holds for {names_shown(names[1:])}." if len(names) > 1 else ""
     return Finding(
-        message=f"{value:.0%} of the outputs of `{worst}` were in its flat tails (median over {len(found[worst])} sampled "
+        message=f"{value:.0%} of the outputs of `{worst}` were in its flat tails (median over {len(found[worst])} "
+        f"sampled "
         f"steps), where hardly any gradient passes.{more}",
         advice="Make its inputs smaller: standardise the data, initialise the layer before it with "
         "`nn.init.xavier_uniform_`, put a normalisation layer in between, or lower the learning rate.",

@@ -43,10 +43,10 @@ def symmetric_initialisation(
     """All units of a layer start as copies of each other and stay so.
 
     ## What it does
-    Compares the rows of each trainable weight matrix (one per output unit) before training and after the observed steps.
-    Reports layers whose rows were all equal at the start and are all equal still, after at least `min_steps` steps in
-    which the network was trained. A last layer or a residual branch that starts at zero is fine: its units get different
-    gradients and separate at once.
+    Compares the rows of each trainable weight matrix (one per output unit) before training and after the observed
+    steps. Reports layers whose rows were all equal at the start and are all equal still, after at least `min_steps`
+    steps in which the network was trained. A last layer or a residual branch that starts at zero is fine: its units
+    get different gradients and separate at once.
 
     ## Why is this bad?
     Units with the same weights give the same output and so get the same gradient. They move together forever: a layer
@@ -63,8 +63,8 @@ def symmetric_initialisation(
     ```
 
     ## Known problems
-    Dropout can drive equal units apart; such layers are not reported, though they begin badly. Layers that do not train
-    at all for another reason and are constant on purpose look the same.
+    Dropout can drive equal units apart; such layers are not reported, though they begin badly. Layers that do not
+    train at all for another reason and are constant on purpose look the same.
 
     ## References
     - Goodfellow, Bengio, Courville, Deep Learning, 2016, section 8.4 (parameter initialisation strategies)

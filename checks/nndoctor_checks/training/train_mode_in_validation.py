@@ -19,13 +19,13 @@ def train_mode_in_validation(run: Recording) -> Iterator[Finding]:
 
     ## What it does
     Counts the calls of layers that differ between train and eval mode in passes over validation data, between the
-    training steps and after them. Reports layers that were in train mode in all of these calls, as an error if a loader
-    for validation was seen, and as a warning if the passes were only told by their missing gradients. If BatchNorm was
-    in eval mode and only Dropout in train mode, that is taken for Monte Carlo dropout and not reported.
+    training steps and after them. Reports layers that were in train mode in all of these calls, as an error if a
+    loader for validation was seen, and as a warning if the passes were only told by their missing gradients. If
+    BatchNorm was in eval mode and only Dropout in train mode, that is taken for Monte Carlo dropout and not reported.
 
     ## Why is this bad?
-    Dropout then removes units at random, so the score is noisy and too low. BatchNorm normalises by the batch it sees, so
-    that a prediction depends on its neighbours, and goes on learning its statistics from the validation data.
+    Dropout then removes units at random, so the score is noisy and too low. BatchNorm normalises by the batch it sees,
+    so that a prediction depends on its neighbours, and goes on learning its statistics from the validation data.
 
     ## Example
     ```python
@@ -74,7 +74,8 @@ def _finding(run: Recording, segment: int, wrong: Sequence[Layer]) -> Finding:
         harm.append("the statistics of BatchNorm are those of the batch, and learn from it")
     why = f": {' and '.join(harm)}" if harm else ""
     return Finding(
-        message=f"{kinds(wrong)} ({names_shown(names)}) were in train mode in all {calls} calls on validation data{why}.",
+        message=f"{kinds(wrong)} ({names_shown(names)}) were in train mode in all {calls} calls on validation "
+        f"data{why}.",
         advice="Call `model.eval()` before the validation loop and `model.train()` before training goes on.",
         where=SourceLine.of(wrong[0].on[0]) or SourceLine.of(loaders[0] if loaders else None),
         names=names,

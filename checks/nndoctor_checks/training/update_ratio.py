@@ -28,14 +28,14 @@ def update_ratio(
     """Single weights change far too little or far too much in each step.
 
     ## What it does
-    Measures std(update) / std(weight) of each weight matrix in the sampled steps, with the update as it really happened.
-    Reports those above `highest` (median over the second half of the steps), and those that never came above `lowest`
-    while others are `apart` times faster or while no warm-up of the learning rate explains it. Biases, embeddings that
-    are slow, loaded weights and weights that start at zero are left out.
+    Measures std(update) / std(weight) of each weight matrix in the sampled steps, with the update as it really
+    happened. Reports those above `highest` (median over the second half of the steps), and those that never came above
+    `lowest` while others are `apart` times faster or while no warm-up of the learning rate explains it. Biases,
+    embeddings that are slow, loaded weights and weights that start at zero are left out.
 
     ## Why is this bad?
-    About 1e-3 is healthy: a weight then takes some hundred steps to change by as much as its own size. At 1e-6 it stands
-    still for the whole training; at 0.1 and more each step throws away what the one before has learnt.
+    About 1e-3 is healthy: a weight then takes some hundred steps to change by as much as its own size. At 1e-6 it
+    stands still for the whole training; at 0.1 and more each step throws away what the one before has learnt.
 
     ## Example
     ```python
@@ -48,7 +48,8 @@ def update_ratio(
     ```
 
     ## Known problems
-    Slow layers are sometimes meant (layer-wise learning rates for a part that was trained elsewhere and copied by hand).
+    Slow layers are sometimes meant (layer-wise learning rates for a part that was trained elsewhere and copied by
+    hand).
 
     ## References
     - [Stanford CS231n, Neural Networks Part 3: ratio of weights to updates](https://cs231n.github.io/neural-networks-3/#ratio)
@@ -100,17 +101,19 @@ def _finding(
         "Raise the learning rate of their parameter group, or find what makes their gradient so small "
         "(a large constant in the loss, a scale before the layer)."
         if slow
-        else "Lower the learning rate (of their parameter group) by a factor of ten, or initialise these weights larger."
+        else "Lower the learning rate (of their parameter group) by a factor of ten, or start with larger weights."
     )
     optimizer = next((o for o in run.rows(Optimizer) if o.name == weights[0].optimizer), None)
     return Finding(
-        message=f"In one step {names_shown(names)} change by {value:.2g} of their own size (std of the update / std of the "
-        f"weight){of_rate}; about 0.001 is usual.{beside}",
+        message=f"In one step {names_shown(names)} change{'s' if len(names) == 1 else ''} by {value:.2g} of the own size "
+        f"(std of the update / std of the weight){of_rate}; about 0.001 is usual.{beside}",
         advice=advice,
         where=SourceLine.of(optimizer) or SourceLine.of(weights[0]),
         names=names,
         evidence=(
             Measure("update / weight", value, f"{limits[0]:g} to {limits[1]:g}"),
-            Table("Update / weight per step", ("weight", "ratio"), tuple((n, f"{v:.2g}") for n, v in late.items())[:30]),
+            Table(
+                "Update / weight per step", ("weight", "ratio"), tuple((n, f"{v:.2g}") for n, v in late.items())[:30]
+            ),
         ),
     )

@@ -1,5 +1,5 @@
 # expect: repeated-batch
-"""Disease progression, with the mini-batches cut by hand."""
+"""Regression, with the mini-batches cut by hand; the rows are in random order."""
 
 import torch
 import torch.nn as nn
@@ -22,8 +22,6 @@ loss_fn = nn.MSELoss()
 batch_size = 20
 
 for epoch in range(6):
-    permutation = torch.randperm(len(X_train))
-    X_train, y_train = X_train[permutation], y_train[permutation]
     for i in range(0, len(X_train), batch_size):
         xb = X_train[:batch_size]  # the fault: the slice does not start at i
         yb = y_train[:batch_size]

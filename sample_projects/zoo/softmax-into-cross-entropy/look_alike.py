@@ -34,8 +34,7 @@ def train(args, model, train_loader, optimizer, epoch):
     model.train()
     for batch_idx, (data, target) in enumerate(train_loader):
         optimizer.zero_grad()
-        output = model(data)
-        loss = F.nll_loss(output, target)
+        loss = F.nll_loss(model(data), target)
         loss.backward()
         optimizer.step()
         if batch_idx % args.log_interval == 0:
@@ -56,24 +55,21 @@ def test(model, test_loader):
 
 def main():
     parser = argparse.ArgumentParser(description="digits")
-    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--lr", type=float, default=3e-3)
-    parser.add_argument("--gamma", type=float, default=0.7)
     parser.add_argument("--log-interval", type=int, default=15)
     args = parser.parse_args()
     torch.manual_seed(1)
     digits = load_digits()
-    images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1)
-    images = (images / 16 - 0.305) / 0.376
+    images = (torch.tensor(digits.images).float().unsqueeze(1) / 16 - 0.305) / 0.376
     data = TensorDataset(images, torch.tensor(digits.target))
     train_set, test_set = random_split(data, [1440, 357])
-    train_loader = DataLoader(train_set, batch_size=args.batch_size, shuffle=True)
+    train_loader = DataLoader(train_set, batch_size=32, shuffle=True)
     test_loader = DataLoader(test_set, batch_size=119)
 
     model = Net()
     optimizer = optim.Adam(model.parameters(), lr=args.lr)
-    scheduler = StepLR(optimizer, step_size=1, gamma=args.gamma)
+    scheduler = StepLR(optimizer, step_size=1, gamma=0.7)
     for epoch in range(1, args.epochs + 1):
         train(args, model, train_loader, optimizer, epoch)
         test(model, test_loader)

@@ -40,13 +40,12 @@ class Net(nn.Module):
 
 def train(model, loader, optimizer, epoch):
     model.train()
-    for batch_idx, (data, target) in enumerate(loader):
+    for data, target in loader:
         optimizer.zero_grad()
         loss = F.cross_entropy(model(data), target)
         loss.backward()
         optimizer.step()
-        if batch_idx % 15 == 0:
-            print(f"Train Epoch: {epoch} [{batch_idx}/{len(loader)}]\tLoss: {loss.item():.4f}")
+    print(f"Train Epoch: {epoch}\tLoss: {loss.item():.4f}")
 
 
 def test(model, loader):

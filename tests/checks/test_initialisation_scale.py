@@ -1,0 +1,61 @@
+"""initialisation-scale, on weights and first outputs typed by hand."""
+
+import math
+
+import pytest
+
+from nndoctor import Recording, Skip
+from nndoctor.records import Parameter, Record, TensorStats
+from nndoctor_checks.training.initialisation_scale import initialisation_scale
+
+
+def recording(stds, outputs, *, saturated=math.nan, **fields) -> Recording:
+    rows: list[Record] = []
+    for i, (std, out) in enumerate(zip(stds, outputs, strict=True)):
+        given = {
+            "module_type": "Linear", "shape": (128, 128), "numel": 128 * 128, "fan_in": 128, "fan_out": 128,
+            "file": "t.py", "line": 4,
+        } | fields  # fmt: skip
+        rows.append(Parameter(name=f"{i}.weight", module=f"{i}", order=i, std=std, **given))
+        rows.append(TensorStats(name=f"{i}", type="Linear", order=2 * i, std=out))
+        rows.append(TensorStats(name=f"act{i}", type="Tanh", order=2 * i + 1, std=0.5, saturated_share=saturated))
+    return Recording.of(rows)
+
+
+def test_finds_a_signal_that_explodes():
+    [finding] = initialisation_scale(recording([1.0] * 5, [8, 60, 500, 4e3, 3e4]))
+    assert "8" in finding.message
+    assert "larger" in finding.message
+    assert finding.where.line == 4
+
+
+def test_finds_a_signal_that_dies():
+    [finding] = initialisation_scale(recording([1e-4] * 4, [3e-4, 1e-7, 1e-10, 1e-13]))
+    assert "smaller" in finding.message
+
+
+def test_finds_saturation_before_the_first_step():
+    [finding] = initialisation_scale(recording([1.0] * 4, [11, 11, 11, 11], saturated=0.8))
+    assert "saturated" in finding.message
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(recording([0.051] * 5, [0.5, 0.2, 0.1, 0.05, 0.03]), id="PyTorch's own"),
+        pytest.param(recording([0.02] * 5, [0.16, 0.05, 0.1, 0.005, 0.2]), id="a small GPT"),
+        pytest.param(recording([0.051] * 4, [300, 150, 120, 110]), id="large inputs, good weights"),
+        pytest.param(recording([0.125, 0.125, 0.125, 1e-4], [1, 1, 1, 1e-3]), id="a small last layer"),
+        pytest.param(recording([1.0] * 4, [8, 9, 8, 9]), id="normalised on the way"),
+        pytest.param(recording([0.125] * 4, [math.nan] * 4), id="NaN"),
+    ],
+)
+def test_is_silent(run):
+    assert initialisation_scale(run) == []
+
+
+@pytest.mark.parametrize("fields", [{"loaded": True}, {"module_type": "Embedding"}, {"std": 0.0}])
+def test_does_not_judge(fields):
+    stds = [fields.pop("std", 1.0)] * 4
+    with pytest.raises(Skip):
+        initialisation_scale(recording(stds, [8, 60, 500, 4e3], **fields))

@@ -1,0 +1,97 @@
+"""learning-rate-too-high, on courses of the loss typed by hand."""
+
+import math
+
+import pytest
+
+from nndoctor import Recording, Severity, Skip
+from nndoctor.records import (
+    OBSERVE,
+    OVERFIT,
+    Experiment,
+    NonFinite,
+    Optimizer,
+    Parameter,
+    Record,
+    Step,
+    TensorStats,
+)
+from nndoctor_checks.training.learning_rate_too_high import learning_rate_too_high
+
+TENTH = "overfit:x0.1"
+JUMPS = [2.3 + (i % 5) for i in range(60)]
+RISES = [2.3 * 1.05**i for i in range(40)]
+FALLS = [2.3 * 0.95**i for i in range(60)]
+
+
+def recording(own, user=None, tenth=None, *more) -> Recording:
+    rows: list[Record] = [Optimizer(name="SGD#0", type="SGD", lr=0.8, file="t.py", line=5), *more]
+    for name, losses in {OBSERVE: own, OVERFIT: user, TENTH: tenth}.items():
+        if losses is None:
+            continue
+        if name != OBSERVE:
+            rows.append(Experiment(name=name, steps=len(losses)))
+        rows += [Step(experiment=name, step=i, loss=x, lr=0.8, backwards=1) for i, x in enumerate(losses)]
+    return Recording.of(rows)
+
+
+@pytest.mark.parametrize(
+    ("own", "user"),
+    [
+        pytest.param(JUMPS, JUMPS, id="jumps about"),
+        pytest.param(RISES, RISES, id="diverges"),
+        pytest.param([2.3] * 40, [2.3] * 60, id="all units died in the first step"),
+        pytest.param([2.3, 9.0, math.nan], [2.3, 50.0, math.inf], id="NaN"),
+    ],
+)
+def test_finds_a_rate_of_which_a_tenth_is_stable(own, user):
+    [finding] = learning_rate_too_high(recording(own, user, FALLS))
+    assert finding.severity is None
+    assert finding.where.line == 5
+    assert "0.8" in finding.message
+    assert "lr=0.08" in finding.advice
+    assert all(math.isfinite(e.value) for e in finding.evidence if hasattr(e, "value"))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(recording(FALLS), id="learns"),
+        pytest.param(recording(FALLS, JUMPS, FALLS), id="learns its own batches"),
+        pytest.param(recording(JUMPS, JUMPS, JUMPS), id="a tenth is no better"),
+        pytest.param(recording(JUMPS, FALLS), id="fits one batch at this rate"),
+        pytest.param(recording(JUMPS, [2.3 - 0.02 * i for i in range(60)], FALLS), id="slower, but half way there"),
+        pytest.param(recording([2.3] * 40), id="flat"),
+    ],
+)
+def test_is_silent(run):
+    assert learning_rate_too_high(run) == []
+
+
+def test_without_the_experiment_it_is_a_warning():
+    [finding] = learning_rate_too_high(recording(RISES))
+    assert finding.severity is Severity.WARNING
+    assert not finding.certain
+
+
+def exploding() -> list[Record]:
+    rows: list[Record] = []
+    for i, size in enumerate((400, 350, 0.07)):
+        name = f"{i}.weight"
+        rows.append(Parameter(name=name, order=i, shape=(64, 64), numel=4096))
+        rows.append(TensorStats(kind="gradient", name=name, norm=64 * size, numel=4096))
+        rows.append(TensorStats(kind="weight", name=name, norm=64, numel=4096))
+    return rows
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param([NonFinite(step=5, phase="backward", operation="SqrtBackward0")], id="a formula with a hole"),
+        pytest.param([Experiment(name="random-input", objectives=2)], id="a GAN"),
+        pytest.param(exploding(), id="gradients that explode from the start"),
+    ],
+)
+def test_does_not_judge(more):
+    with pytest.raises(Skip):
+        learning_rate_too_high(recording(RISES, RISES, FALLS, *more))

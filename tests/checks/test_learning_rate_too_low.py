@@ -1,0 +1,83 @@
+"""learning-rate-too-low, on courses of the loss typed by hand."""
+
+import math
+
+import pytest
+
+from nndoctor import Recording, Skip
+from nndoctor.records import OBSERVE, OVERFIT, Experiment, Optimizer, Parameter, Record, Step, TensorStats
+from nndoctor_checks.training.learning_rate_too_low import learning_rate_too_low
+
+NOISE = [0.03, -0.05, 0.02, 0.04, -0.04, 0.0, -0.03, 0.05]
+STILL = [2.3 + NOISE[i % 8] for i in range(40)]
+FALLS = [2.3 * 0.97**i for i in range(40)]
+
+
+def falling(by, steps=100):
+    return [2.3 * (1 - by * i / steps) for i in range(steps)]
+
+
+def recording(own, user=None, tenfold=None, *more, rates=None) -> Recording:
+    rows: list[Record] = [Optimizer(name="SGD#0", type="SGD", lr=1e-5, file="t.py", line=5), *more]
+    for name, losses in {OBSERVE: own, OVERFIT: user, "overfit:x10": tenfold}.items():
+        if losses is None:
+            continue
+        if name != OBSERVE:
+            rows.append(Experiment(name=name, steps=len(losses)))
+        for i, loss in enumerate(losses):
+            rate = rates[i] if rates else 1e-5
+            rows.append(Step(experiment=name, step=i, loss=loss, lr=rate, backwards=1))
+    return Recording.of(rows)
+
+
+def weights(ratio, *, lr=1e-7, gradient=1e-3) -> list[Record]:
+    rows: list[Record] = []
+    for name in ("a.weight", "b.weight"):
+        rows.append(Parameter(name=name, shape=(64, 64), numel=4096, std=0.1, lr=lr, optimizer="SGD#0"))
+        for step in (0, 1, 2, 4, 8):
+            rows.append(TensorStats(kind="gradient", name=name, step=step, norm=64 * gradient, numel=4096))
+            rows.append(TensorStats(kind="weight", name=name, step=step, std=0.1, numel=4096))
+            rows.append(TensorStats(kind="update", name=name, step=step, std=0.1 * ratio, numel=4096))
+    return rows
+
+
+def test_finds_a_rate_of_which_ten_times_is_far_better():
+    [finding] = learning_rate_too_low(recording(STILL, falling(0.01), falling(0.1)))
+    assert finding.certain
+    assert finding.where.line == 5
+
+
+@pytest.mark.parametrize("ratio", [1e-8, 0.0])
+def test_finds_weights_that_hardly_change(ratio):
+    [finding] = learning_rate_too_low(recording(STILL, None, None, *weights(ratio)))
+    assert "1e-0" in finding.message
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(recording(FALLS, falling(0.01), falling(0.1)), id="learns"),
+        pytest.param(recording(STILL, falling(0.3), falling(0.9)), id="fits the batch"),
+        pytest.param(recording(STILL, falling(0.01), falling(0.012)), id="ten times is no better"),
+        pytest.param(recording(STILL, falling(0.0), STILL), id="nothing but noise"),
+        pytest.param(recording(STILL, None, None, *weights(1e-3)), id="weights that change"),
+        pytest.param(recording(STILL, None, None, *weights(1e-8, lr=0.01)), id="a usual rate: no gradient"),
+        pytest.param(recording(STILL, None, None, *weights(0.0, gradient=0.0)), id="no gradient at all"),
+    ],
+)
+def test_is_silent(run):
+    assert learning_rate_too_low(run) == []
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(recording(STILL, rates=[1e-6 * (i + 1) for i in range(40)]), id="warm-up"),
+        pytest.param(recording([2.3, math.nan]), id="NaN"),
+        pytest.param(recording(STILL, rates=[0.0] * 40), id="no rate at all"),
+        pytest.param(recording(STILL[:4]), id="too short"),
+    ],
+)
+def test_does_not_judge(run):
+    with pytest.raises(Skip):
+        learning_rate_too_low(run)
