@@ -98,8 +98,13 @@ def examine(case: Case, budget: float = 60.0) -> Verdict:
         command = [sys.executable, "-m", "nndoctor", "check", "-q", "--budget", str(budget), "--out", str(out)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         began = time.monotonic()
-        done = subprocess.run(  # noqa: S603 - our own command line
-            [*command, case.script.name], cwd=case.script.parent, env=environment, capture_output=True, timeout=600, check=False
+        done = subprocess.run(
+            [*command, case.script.name],
+            cwd=case.script.parent,
+            env=environment,
+            capture_output=True,
+            timeout=600,
+            check=False,
         )
         verdict = Verdict(case, exit_code=done.returncode, seconds=time.monotonic() - began)
         for file in out.rglob("findings.json"):
@@ -123,7 +128,10 @@ def main() -> int:
             verdicts.append(verdict)
             said = " ".join(f"{severity[0]}:{check}" for severity, check in verdict.found) or "-"
             mark = "ok  " if not verdict.problem else "BAD "
-            print(f"{mark} {verdict.seconds:5.1f}s  {verdict.case.name}  [{verdict.problem or 'as expected'}]  {said}", flush=True)
+            print(
+                f"{mark} {verdict.seconds:5.1f}s  {verdict.case.name}  [{verdict.problem or 'as expected'}]  {said}",
+                flush=True,
+            )
     summarise(verdicts)
     return int(any(v.problem for v in verdicts))
 
@@ -137,9 +145,13 @@ def summarise(verdicts: list[Verdict]) -> None:
     errors = [v for v in healthy if any(s == "error" for s, _ in v.found)]
     warnings = sum(s == "warning" for v in healthy for s, _ in v.found)
     if sick:
-        print(f"sick: {len(sick)}; fired {len(fired)} ({len(fired) / len(sick):.0%}); first {len(first)} ({len(first) / len(sick):.0%})")
+        print(
+            f"sick: {len(sick)}; fired {len(fired)} ({len(fired) / len(sick):.0%}); first {len(first)} ({len(first) / len(sick):.0%})"
+        )
     if healthy:
-        print(f"healthy: {len(healthy)}; with an error {len(errors)}; warnings {warnings} ({warnings / len(healthy):.2f} each)")
+        print(
+            f"healthy: {len(healthy)}; with an error {len(errors)}; warnings {warnings} ({warnings / len(healthy):.2f} each)"
+        )
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
-"""What the script built and training can change: optimizers, schedulers, scalers, models, checkpoints loaded, leaves."""
+"""What the script built and training can change: optimizers, schedulers, scalers, models, loaded tensors, leaves."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 import torch
 from torch import Tensor, nn
 
 from nndoctor.feeds.state import Snapshot
-from nndoctor.names import Place
 from nndoctor.places import user_place
-from nndoctor.session import Session
+
+if TYPE_CHECKING:
+    from nndoctor.names import Place
+    from nndoctor.session import Session
 
 
 class Belongings:

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
-def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return per way to end
+def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
     try:
         code = app(args=list(arguments) or ["--help"], prog_name="nndoctor", standalone_mode=False)

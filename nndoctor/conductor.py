@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,13 +19,15 @@ from nndoctor.belongings import Belongings
 from nndoctor.experiments.diet import Diet, Result, fed
 from nndoctor.feeds.call import CallFeed, Slot, find
 from nndoctor.feeds.loader import LoaderFeed, Served
-from nndoctor.feeds.state import Snapshot
 from nndoctor.feeds.tree import batch_size, size_in_bytes
 from nndoctor.fingerprint import fingerprint
-from nndoctor.names import Place
 from nndoctor.rates import Rates
 from nndoctor.records import COAST, OBSERVE, TRACE, Event, Experiment
 from nndoctor.session import Call, PatientStop, Session
+
+if TYPE_CHECKING:
+    from nndoctor.feeds.state import Snapshot
+    from nndoctor.names import Place
 
 MOST_BYTES = 1 << 29
 """Memory for the batches that are kept to be served again."""
@@ -86,7 +88,7 @@ class Conductor:
         self.diet: Diet | None = None
         self.result = Result()
         self.on_stubborn: Callable[[], None] = lambda: None
-        self.on_batch: Callable[[Any, Served, bool], None] = lambda *_: None
+        self.on_batch: Callable[[Any, Served | None], None] = lambda *_: None
         self.on_slot: Callable[[Slot, Tensor], None] = lambda *_: None
         self.on_op: Callable[[str, tuple[Any, ...], dict[str, Any], Any], None] = lambda *_: None
         self.interesting: frozenset[str] = frozenset()
@@ -143,7 +145,12 @@ class Conductor:
 
     def expects_new_segment(self) -> bool:
         """Whether training that begins now would be that of a new phase."""
-        return self.coasting and self.owned.fresh_optimizer and self.session.segment + 1 < MOST_SEGMENTS and self.left() > 0
+        return (
+            self.coasting
+            and self.owned.fresh_optimizer
+            and self.session.segment + 1 < MOST_SEGMENTS
+            and self.left() > 0
+        )
 
     def awaits_training(self) -> bool:
         """Whether the next backward pass begins a segment."""
@@ -225,7 +232,9 @@ class Conductor:
         self.result.add(loss, score, finite=finite)
         self.result.objectives = max(self.result.objectives, objectives)
         self._waited += wait
-        facts = {"loss": loss, "of": self.diet.wanted} if self.diet is not None and self.state == "diet" else {}
+        facts: dict[str, Any] = (
+            {"loss": loss, "of": self.diet.wanted} if self.diet is not None and self.state == "diet" else {}
+        )
         self.session.say(left=round(self.left(), 1), **facts)
 
     def _advance(self) -> None:
@@ -268,10 +277,16 @@ class Conductor:
         diet = self.diet
         assert diet is not None
         return Experiment(
-            name=diet.name, outcome=outcome, why=why, steps=self.session.step, wanted=diet.wanted,
-            seconds=round(self.result.seconds, 3), lr_factor=diet.lr_factor, batch_size=diet.cut,
+            name=diet.name,
+            outcome=outcome,
+            why=why,
+            steps=self.session.step,
+            wanted=diet.wanted,
+            seconds=round(self.result.seconds, 3),
+            lr_factor=diet.lr_factor,
+            batch_size=diet.cut,
             objectives=self.result.objectives,
-        )  # fmt: skip
+        )
 
     def _coast(self) -> None:
         if self.resume is not None:
@@ -292,7 +307,7 @@ class Conductor:
         self._end_epoch = False
         return ends
 
-    def cut_validation(self, served: Served) -> None:
+    def validation_cut(self) -> None:
         """A pass over other data is cut short; the script's clock for coasting runs here too."""
         if self.coasting and time.monotonic() - self._coast_began > self._coast_seconds():
             self.stop("the time for what follows the experiments was over")
@@ -453,10 +468,10 @@ class Conductor:
         self.kept_bytes += size_in_bytes(batch)
 
     @ours
-    def batch_served(self, batch: Any, served: Served, *, training: bool) -> None:
+    def batch_served(self, batch: Any, served: Served) -> None:
         """Tell the probes what the loop was given."""
         with self.session.silence():
-            self.on_batch(batch, served, training)
+            self.on_batch(batch, served)
 
     @ours
     def slot_served(self, slot: Slot, tensor: Tensor) -> None:
@@ -478,7 +493,7 @@ class Conductor:
         batch = content[min(position, len(content) - 1)]
         with self.session.silence():
             served = fed(self.diet, batch, self.session.step, self.batch_size, self.input_paths)
-            self.on_batch(served, None, True)  # type: ignore[arg-type]
+            self.on_batch(served, None)
         return served
 
     @ours

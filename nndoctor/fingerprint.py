@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SAMPLE = 256
 
@@ -19,7 +22,7 @@ def strided(tensor: Tensor, most: int) -> Tensor:
 
 
 def fingerprint(tensors: Sequence[Tensor]) -> Tensor:
-    """Return one vector that differs when any of the tensors was changed (all values of small ones, a sample of big)."""
+    """Return one vector that differs when a tensor was changed: all values of small ones, a sample of big ones."""
     parts = [strided(t, SAMPLE).float() for t in tensors if t.is_floating_point() and t.numel() and not t.is_meta]
     return torch.cat([part.cpu() for part in parts]) if parts else torch.empty(0)
 

@@ -6,7 +6,6 @@ exchanged, keyword ones too), `backward`, the iteration of a DataLoader, and con
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,10 +22,42 @@ from nndoctor.records import Event
 from nndoctor.session import Call, Pass, PatientStop, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nndoctor.conductor import Conductor
     from nndoctor.patching import Patches
 
-IGNORED_FUNCTIONS = frozenset({"__get__", "__set__", "__delete__", "size", "dim", "backward", "numel", "item", "tolist", "__repr__", "__format__", "__bool__", "__len__", "stride", "is_floating_point", "requires_grad_", "register_hook", "element_size", "__hash__", "numpy", "__array__", "is_complex", "has_names", "__iter__", "data_ptr", "storage_offset", "untyped_storage"})  # fmt: skip
+IGNORED_FUNCTIONS = frozenset(
+    [
+        "__get__",
+        "__set__",
+        "__delete__",
+        "size",
+        "dim",
+        "backward",
+        "numel",
+        "item",
+        "tolist",
+        "__repr__",
+        "__format__",
+        "__bool__",
+        "__len__",
+        "stride",
+        "is_floating_point",
+        "requires_grad_",
+        "register_hook",
+        "element_size",
+        "__hash__",
+        "numpy",
+        "__array__",
+        "is_complex",
+        "has_names",
+        "__iter__",
+        "data_ptr",
+        "storage_offset",
+        "untyped_storage",
+    ]
+)
 """Functions that make no new values; the mode passes them on at once."""
 
 
@@ -73,7 +104,7 @@ class Hooks:
     def _call_module(self, original: Callable[..., Any]) -> Callable[..., Any]:
         session, conductor = self.session, self.conductor
 
-        def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
+        def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if not session.hears() or session.in_backward:
                 return original(module, *args, **kwargs)
             outermost = not session.stack
@@ -139,7 +170,7 @@ class Hooks:
         return result
 
     def _iterate(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def __iter__(loader: Any) -> Any:  # noqa: N807
+        def __iter__(loader: Any) -> Any:
             if not self.session.hears():
                 return original(loader)
             place = user_place()
@@ -152,7 +183,7 @@ class Hooks:
 
     def _built(self, tell: Callable[[Any], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
-            def __init__(thing: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+            def __init__(thing: Any, *args: Any, **kwargs: Any) -> None:
                 original(thing, *args, **kwargs)
                 if self.session.hears():
                     tell(thing)
@@ -221,7 +252,7 @@ class Hooks:
             self._blind = torch._C.DisableTorchFunction()
             self._blind.__enter__()
 
-    def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+    def _after_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
         self.see_again()
         if self.session.hears():
             self.conductor.after_step(optimizer)
@@ -232,11 +263,11 @@ class Hooks:
             blind, self._blind = self._blind, None
             blind.__exit__(None, None, None)
 
-    def _module_registered(self, parent: nn.Module, name: str, child: Any) -> None:
+    def _module_registered(self, parent: nn.Module, _name: str, child: Any) -> None:
         if self.session.hears():
             self.session.names.registered(parent, child, user_place())
 
-    def _tensor_registered(self, module: nn.Module, name: str, tensor: Any) -> None:
+    def _tensor_registered(self, module: nn.Module, _name: str, _tensor: Any) -> None:
         if self.session.hears():
             self.session.names.seen(module)
 

@@ -60,7 +60,7 @@ def run_module(name: str, arguments: Sequence[str]) -> None:
     main = _fresh_main()
     # The private door, which pdb uses too: its answers are exactly those of -m.
     _, spec, code = _found(
-        lambda: runpy._get_module_details(name, UsageError)  # type: ignore[attr-defined]  # noqa: SLF001
+        lambda: runpy._get_module_details(name, UsageError)  # type: ignore[attr-defined]
     )
     sys.argv[0] = spec.origin
     _run_found(code, spec, main)
@@ -84,7 +84,7 @@ def _run_folder(given: str, full: str) -> None:
     _set_first_path(full, always=True)
     main = _fresh_main()
     _, spec, code = _found(
-        lambda: runpy._get_main_module_details(UsageError),  # type: ignore[attr-defined]  # noqa: SLF001
+        lambda: runpy._get_main_module_details(UsageError),  # type: ignore[attr-defined]
         missing=f"{given} has no __main__.py; name a script in it",
     )
     _run_found(code, spec, main)

@@ -7,11 +7,13 @@ searched for. All references are weak: a model that the script drops is gone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Place = tuple[str, int, str]
 """File, line, function; ("", 0, "") where unknown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class Patches:
                 else:
                     setattr(owner, name, original)
 
-    def __enter__(self) -> Patches:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -92,7 +92,7 @@ class Patient:
     def _execute(self) -> None:
         if self.config.seed is not None:
             random.seed(self.config.seed)
-            np.random.seed(self.config.seed % 2**32)
+            np.random.seed(self.config.seed % 2**32)  # noqa: NPY002 - the global stream is what scripts draw from
             torch.manual_seed(self.config.seed)
         self.session.say(phase="starting", force=True)
         if self.config.is_module:
@@ -149,7 +149,7 @@ class Patient:
         text = "" if error.code is None or isinstance(error.code, int) else str(error.code)
         self.session.add(Event(kind="exit", text=f"{code}", detail=text))
         if text:
-            print(text, file=sys.stderr)
+            sys.stderr.write(f"{text}\n")
         return f"the script left with sys.exit({error.code!r})", code
 
     def _raised(self, error: BaseException) -> str:
@@ -159,11 +159,15 @@ class Patient:
         last = frames[-1] if frames else None
         self.session.add(
             Event(
-                kind="exception", text=text, detail=detail, file=shown_file(last.filename) if last else "",
-                line=(last.lineno or 0) if last else 0, function=last.name if last else "",
+                kind="exception",
+                text=text,
+                detail=detail,
+                file=shown_file(last.filename) if last else "",
+                line=(last.lineno or 0) if last else 0,
+                function=last.name if last else "",
             )
-        )  # fmt: skip
-        print(detail, file=sys.stderr, end="")
+        )
+        sys.stderr.write(detail)
         return text
 
     def _saved(self, kind: str, text: str) -> None:
@@ -178,11 +182,19 @@ class Patient:
 
     def _describe(self) -> None:
         facts = {
-            "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
-            "platform": platform.platform(), "threads": torch.get_num_threads(), "cuda": torch.cuda.is_available(),
-            "target": self.config.target, "arguments": " ".join(self.config.arguments), "cwd": os.getcwd(),
-            "seed": self.config.seed, "steps": self.config.steps, "budget": self.config.budget,
-        }  # fmt: skip
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "platform": platform.platform(),
+            "threads": torch.get_num_threads(),
+            "cuda": torch.cuda.is_available(),
+            "target": self.config.target,
+            "arguments": " ".join(self.config.arguments),
+            "cwd": str(Path.cwd()),
+            "seed": self.config.seed,
+            "steps": self.config.steps,
+            "budget": self.config.budget,
+        }
         for name, value in facts.items():
             self.session.add(Environment(name=name, value=str(value)))
         self.recorder.flush()
@@ -195,5 +207,3 @@ def main(config_path: str) -> int:
         faulthandler.register(signal.SIGUSR1, all_threads=True)
     sys.dont_write_bytecode = True
     return Patient(Config.read(Path(config_path))).run()
-
-

@@ -8,7 +8,7 @@ import sys
 def _enter() -> None:
     # This file's own folder must not be searched: the user may have modules named like ours.
     sys.path.pop(0)
-    from nndoctor.patient import main  # noqa: PLC0415
+    from nndoctor.patient import main
 
     sys.exit(main(sys.argv[1]))
 

@@ -24,7 +24,7 @@ def user_place(skip: int = 0) -> tuple[str, int, str]:
     `skip` leaves out that many frames above the caller. Files below the working directory are relative to it.
     """
     try:
-        frame = sys._getframe(1 + skip)  # noqa: SLF001
+        frame = sys._getframe(1 + skip)
     except ValueError:
         return ("", 0, "")
     shown = _shown

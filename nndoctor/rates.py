@@ -5,13 +5,14 @@ In that way a loop that sets its rate by hand in every iteration is reached too,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nndoctor.experiments.diet import Diet
 
 

@@ -74,7 +74,7 @@ def _opening(overlay: Overlay) -> Callable[[Function], Function]:
     def make(original: Function) -> Function:
         def open(file: Any, mode: Any = "r", *args: Any, **options: Any) -> Any:  # noqa: A001 - stands for it
             # With an opener it is the opener that opens: by os.open, which is replaced as well.
-            if isinstance(file, int) or not isinstance(mode, str) or options.get("opener") or len(args) > 5:  # noqa: PLR2004
+            if isinstance(file, int) or not isinstance(mode, str) or options.get("opener") or len(args) > 5:
                 return original(file, mode, *args, **options)
             if not any(letter in mode for letter in "wxa+"):
                 now = _now(overlay, file)

@@ -11,10 +11,8 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,6 +22,9 @@ from nndoctor.names import Names, Place
 from nndoctor.records import OBSERVE, Event, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
     from nndoctor.recording import Recorder
 
 
@@ -52,8 +53,9 @@ class Config:
     def read(cls, path: Path) -> Config:
         """Read the file that the doctor wrote; keys of a later version are ignored."""
         content = json.loads(path.read_text())
-        known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in known.items()})
+        known: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
+        known.update((name, tuple(value)) for name, value in known.items() if isinstance(value, list))
+        return cls(**known)
 
 
 @dataclass(slots=True)
@@ -225,10 +227,8 @@ class Session:
             return
         self._said = now
         line = json.dumps({"phase": phase or self.experiment, "step": self.step, **facts}) + "\n"
-        try:
+        with suppress(OSError):  # the doctor is gone: the script does not care
             os.write(self.config.progress_fd, line.encode())
-        except OSError:  # the doctor is gone or its pipe is full: the script does not care
-            pass
 
     def _fall_silent(self) -> None:
         self.deaf += 1

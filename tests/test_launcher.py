@@ -172,7 +172,7 @@ def test_workers_find_what_main_defines(work: Path, method: str, how: list[str])
     write(
         work / "workers.py",
         """
-        import multiprocessing, sys, neighbour
+        import multiprocessing, os, sys, neighbour
         class Item:
             def __init__(self, value):
                 self.value = value
@@ -183,7 +183,8 @@ def test_workers_find_what_main_defines(work: Path, method: str, how: list[str])
                 items = pool.map(double, [Item(1), Item(2)])
             print([item.value for item in items], type(items[0]) is Item)
         else:
-            print("imported as", __name__, __spec__ is None, sys.argv)
+            # In one piece: two workers print at the same time.
+            os.write(1, f"imported as {__name__} {__spec__ is None} {sys.argv}\\n".encode())
         """,
     )
     by_python, by_us = native(work, *how, method), launched(work, *how, method)

@@ -417,8 +417,8 @@ def test_a_place_that_may_not_be_written_to_is_refused(tmp_path: Path, monkeypat
     with Patches() as patches:
         Scratch(tmp_path / "run" / "scratch", lambda *_: None).install(patches)
         for mode in ("w", "a", "r+"):
-            with pytest.raises(PermissionError, match="Permission denied: 'data.txt'"):
-                open("data.txt", mode)
+            with pytest.raises(PermissionError, match=r"Permission denied: .*data\.txt"):
+                Path("data.txt").open(mode)  # noqa: SIM115 - it fails
         with pytest.raises(PermissionError):
             Path("new.txt").write_text("x")
         with pytest.raises(PermissionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def grown(
     own = {n: median(r.norm for r in rows) for n, rows in weights.items()}
     found = []
     for layers in by_root(matrices(run, segment)).values():
-        known = [p for p in layers if sizes.get(p.name, 0.0) > 0 and own.get(p.name, 0.0) > 0]
+        known = [p for p in layers if 0 < sizes.get(p.name, 0.0) < math.inf and own.get(p.name, 0.0) > 0]
         if len(known) < 3:
             continue
         last = sizes[known[-1].name]

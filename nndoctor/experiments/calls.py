@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,9 @@ from nndoctor.feeds.state import RandomState
 from nndoctor.feeds.tree import leaves
 from nndoctor.records import OBSERVE
 from nndoctor.session import Call, Listener, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 
 class LatestCalls(Listener):
@@ -67,6 +69,6 @@ def difference(one: list[Tensor], other: list[Tensor]) -> float:
     """Return the norm of the difference relative to the norm of `other`; NaN for outputs of different shapes."""
     if len(one) != len(other) or any(a.shape != b.shape for a, b in zip(one, other, strict=False)):
         return float("nan")
-    gap = sum(float((a - b).norm()) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
-    size = sum(float(b.norm()) ** 2 for b in other) ** 0.5
+    gap: float = sum(float((a - b).norm()) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
+    size: float = sum(float(b.norm()) ** 2 for b in other) ** 0.5
     return gap / size if size > 0 else gap

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from nndoctor.experiments.calls import difference, outputs, set_mode, undisturbed
 from nndoctor.feeds.state import RandomState
 from nndoctor.records import EvalGap
-from nndoctor.session import Call
+
+if TYPE_CHECKING:
+    from nndoctor.session import Call
 
 
 def eval_gap(name: str, call: Call) -> EvalGap:

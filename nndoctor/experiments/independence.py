@@ -7,9 +7,8 @@ samples must stay as they were. (The test of Karpathy's "recipe for training neu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,7 +17,11 @@ from nndoctor.experiments.calls import difference, outputs, set_mode, undisturbe
 from nndoctor.feeds.state import RandomState
 from nndoctor.feeds.tree import leaves, replaced
 from nndoctor.records import Independence
-from nndoctor.session import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nndoctor.session import Call
 
 CHANGED = 1e-4
 """Share of the sample's own change from which another sample's counts as changed; float32 sums stay far below."""
@@ -35,11 +38,22 @@ def independence(name: str, call: Call, batch_size: int, *, from_loader: bool) -
             dims = [d for d, size in enumerate(tensor.shape) if size == batch_size]
             if not dims or batch_size < 2:
                 continue
-            graph_like = any(batch_size not in t.shape or (t.dim() == 2 and t.shape[0] == t.shape[1]) for _, t in tensors if t is not tensor)
+            graph_like = any(
+                batch_size not in t.shape or (t.dim() == 2 and t.shape[0] == t.shape[1])
+                for _, t in tensors
+                if t is not tensor
+            )
             row = Independence(
-                module=name, leaf=path, batch_size=batch_size, input_dim=dims[0], graph_like=graph_like,
-                from_loader=from_loader and dims[0] == 0, file=file, line=line, function=function,
-            )  # fmt: skip
+                module=name,
+                leaf=path,
+                batch_size=batch_size,
+                input_dim=dims[0],
+                graph_like=graph_like,
+                from_loader=from_loader and dims[0] == 0,
+                file=file,
+                line=line,
+                function=function,
+            )
             try:
                 yield _judged(row, call, arguments, tensor)
             except Exception as error:  # noqa: BLE001 - a model that cannot be called again is no fault
@@ -59,15 +73,17 @@ def _judged(row: Independence, call: Call, arguments: tuple[Any, Any], tensor: T
     if difference(run(tensor), base) != 0.0:
         return replace(row, why="the output differs from call to call")
     whole = difference(run(_another(tensor, row.input_dim, everything=True)), base)
-    row = replace(row, depends=not whole == 0.0)
+    row = replace(row, depends=whole != 0.0)
     before = [_by_sample(t, row.batch_size) for t in base]
     after = [_by_sample(t, row.batch_size) for t in run(_another(tensor, row.input_dim, everything=False))]
-    pairs = [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None and a.shape == b.shape]
+    pairs = [
+        (a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None and a.shape == b.shape
+    ]
     if not pairs:
         return replace(row, why="no output has the batch as a dimension")
     gaps = sum((a - b).norm(dim=1) for a, b in pairs)
     sizes = sum(a.norm(dim=1) for a, _ in pairs)
-    relative = gaps / (sizes + 1e-12)  # type: ignore[operator]
+    relative = gaps / (sizes + 1e-12)
     moved, others = float(relative[0]), relative[1:]
     if not math.isfinite(moved):
         return row

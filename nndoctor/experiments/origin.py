@@ -24,10 +24,32 @@ if TYPE_CHECKING:
     from nndoctor.conductor import Conductor
     from nndoctor.probes.batches import Batches
 
-MASKS = frozenset({
-    "masked_fill", "masked_fill_", "full", "full_like", "where", "triu", "tril", "fill_", "__setitem__", "new_full",
-    "zeros", "empty", "add", "__add__", "expand", "view", "reshape", "unsqueeze", "to", "repeat", "float", "transpose",
-})  # fmt: skip
+MASKS = frozenset(
+    {
+        "masked_fill",
+        "masked_fill_",
+        "full",
+        "full_like",
+        "where",
+        "triu",
+        "tril",
+        "fill_",
+        "__setitem__",
+        "new_full",
+        "zeros",
+        "empty",
+        "add",
+        "__add__",
+        "expand",
+        "view",
+        "reshape",
+        "unsqueeze",
+        "to",
+        "repeat",
+        "float",
+        "transpose",
+    }
+)
 """Operations that make or carry a mask; an infinity of theirs is intended until something trips over it."""
 
 
@@ -109,9 +131,16 @@ class Tracer(Listener):
         file, line, function = user_place()
         inside = self.session.names.path(self.session.stack[-1].module) if self.session.stack else ""
         return NonFinite(
-            phase="forward", what=_what(output), operation=name.strip("_"), module=inside, inputs=summary(inputs),
-            code=source_line(file, line) if file else "", file=file, line=line, function=function,
-        )  # fmt: skip
+            phase="forward",
+            what=_what(output),
+            operation=name.strip("_"),
+            module=inside,
+            inputs=summary(inputs),
+            code=source_line(file, line) if file else "",
+            file=file,
+            line=line,
+            function=function,
+        )
 
     def backward_begins(self, this: Pass) -> None:
         """The forward pass is over: either the loss is spoilt by now, or the gradients are going to be."""

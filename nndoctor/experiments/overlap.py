@@ -1,11 +1,10 @@
-"""Are there training samples among the validation samples? Asked of the data sets themselves when the script is over."""
+"""Are there training samples among the validation samples? Asked of the data sets when the script is over."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +14,9 @@ from torch.utils.data import Dataset, Subset, TensorDataset
 from nndoctor.feeds.tree import leaves
 from nndoctor.fingerprint import row_hashes
 from nndoctor.records import Overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MOST_SAMPLES = 2000
 MOST_SECONDS = 4.0
@@ -51,9 +53,12 @@ def by_content(train: Any, other: Any) -> Overlap | None:
         return None
     have = set(known)
     return Overlap(
-        by="content", train_samples=len(known), compared=len(found), shared=sum(h in have for h in found),
+        by="content",
+        train_samples=len(known),
+        compared=len(found),
+        shared=sum(h in have for h in found),
         distinct=len(set(found)),
-    )  # fmt: skip
+    )
 
 
 def hashes(dataset: Any) -> list[bytes]:

@@ -7,13 +7,14 @@ look at the model itself (`inspect`), because the loop stands still then.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.records import OBSERVE, OVERFIT, RANDOM_INPUT, TRACE, Experiment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from nndoctor.conductor import Conductor
 
 SMALL_BATCH = 16
@@ -40,7 +41,9 @@ def fits(result: Result) -> bool:
 def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, Result, None]:
     """Yield the diets of one segment."""
     config = conductor.session.config
-    observed = yield Diet(name=OBSERVE, wanted=config.steps, least=min(config.steps, 10), seconds=_seconds(conductor, OBSERVE))
+    observed = yield Diet(
+        name=OBSERVE, wanted=config.steps, least=min(config.steps, 10), seconds=_seconds(conductor, OBSERVE)
+    )
     conductor.resume = conductor.owned.snapshot()
     inspect()
     if observed.non_finite_at >= 0 and _runs(conductor, TRACE):
@@ -60,9 +63,16 @@ def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, 
         least, most = OVERFIT_STEPS
         wanted = int(min(most, max(least, seconds / max(observed.seconds / max(1, len(observed.losses)), 1e-4))))
         result = yield Diet(
-            name=name, wanted=wanted * batches_a_step, least=least, seconds=seconds, pick=lambda _step, _recorded: 0,
-            cut=0 if _uncut(conductor) else SMALL_BATCH, lr_factor=factor, peak_lr=True, enough=fits,
-        )  # fmt: skip
+            name=name,
+            wanted=wanted * batches_a_step,
+            least=least,
+            seconds=seconds,
+            pick=lambda _step, _recorded: 0,
+            cut=0 if _uncut(conductor) else SMALL_BATCH,
+            lr_factor=factor,
+            peak_lr=True,
+            enough=fits,
+        )
         if fits(result) or (factor == 1.0 and not conductor.rates_reach()):
             break
 

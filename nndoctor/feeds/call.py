@@ -51,7 +51,7 @@ class CallFeed:
         """Return the arguments of a function outside of all modules, exchanged where data meets the graph."""
         tensors = [t for t in (*args, *kwargs.values()) if isinstance(t, Tensor)]
         graph = [t for t in tensors if t.requires_grad]
-        if not graph or len(graph) == len(tensors) and not _indexed(name, args):
+        if not graph or (len(graph) == len(tensors) and not _indexed(name, args)):
             return args, kwargs
         number = self._number(f"op {name}")
 

@@ -8,12 +8,13 @@ feeds one iteration together; the first of them marks the beginning of an iterat
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from nndoctor.feeds.tree import clone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from nndoctor.conductor import Conductor
     from nndoctor.names import Place
 
@@ -100,7 +101,7 @@ class LoaderFeed:
         batch = self._real(served, silently=not conductor.coasting)
         if not conductor.coasting:
             conductor.keep(clone(batch))
-        conductor.batch_served(batch, served, training=True)
+        conductor.batch_served(batch, served)
         return batch
 
     def _foreign_batch(self, served: Served) -> Any:
@@ -108,7 +109,7 @@ class LoaderFeed:
         conductor = self.conductor
         conductor.session.tell("new_data")
         if conductor.trained_once and not conductor.expects_new_segment() and served.served >= VALIDATION_BATCHES:
-            conductor.cut_validation(served)
+            conductor.validation_cut()
             raise StopIteration
         if not self._contiguous:
             self.pending.clear()
@@ -119,7 +120,7 @@ class LoaderFeed:
         served.served += 1
         self.pending = [(s, b) for s, b in self.pending if s is not served]
         self.pending.append((served, clone(batch) if conductor.awaits_training() else None))
-        conductor.batch_served(batch, served, training=False)
+        conductor.batch_served(batch, served)
         return batch
 
     def adopt(self) -> list[Any]:

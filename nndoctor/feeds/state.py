@@ -21,16 +21,15 @@ class RandomState:
 
     def __init__(self) -> None:
         self.python = random.getstate()
-        self.numpy = np.random.get_state()
+        self.numpy = np.random.get_state()  # noqa: NPY002 - the global stream is the user's
         self.torch = torch.get_rng_state()
-        self.cuda = (
-            torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
-        )
+        in_use = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        self.cuda = torch.cuda.get_rng_state_all() if in_use else None
 
     def restore(self) -> None:
         """Set the generators back."""
         random.setstate(self.python)
-        np.random.set_state(self.numpy)
+        np.random.set_state(self.numpy)  # noqa: NPY002 - as above
         torch.set_rng_state(self.torch)
         if self.cuda is not None:
             torch.cuda.set_rng_state_all(self.cuda)
@@ -89,7 +88,7 @@ class Snapshot:
 
 
 def _unmaterialised(tensor: Tensor) -> bool:
-    return isinstance(tensor, nn.parameter.UninitializedTensorMixin) or tensor.is_meta
+    return isinstance(tensor, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer) or tensor.is_meta
 
 
 def _copied_state(optimizer: torch.optim.Optimizer) -> dict[Any, Any]:

@@ -15,7 +15,7 @@ MOST_DEPTH = 6
 
 
 def leaves(tree: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
-    """Yield `(path, tensor)` for every tensor in nested tuples, lists, mappings and objects with tensor attributes."""
+    """Yield `(path, tensor)` for every tensor in nested tuples, lists, mappings and objects that hold some."""
     if isinstance(tree, Tensor):
         yield path or "0", tree
     elif depth < MOST_DEPTH:
@@ -24,7 +24,7 @@ def leaves(tree: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Ten
 
 
 def replaced(tree: Any, change: Callable[[str, Tensor], Tensor], path: str = "", depth: int = 0) -> Any:
-    """Return the same tree with every tensor replaced by `change(path, tensor)`. Other values are shared, not copied."""
+    """Return the same tree, every tensor replaced by `change(path, tensor)`. Other values are shared, not copied."""
     if isinstance(tree, Tensor):
         return change(path or "0", tree)
     if depth >= MOST_DEPTH:
@@ -53,7 +53,7 @@ def clone(tree: Any) -> Any:
 
 
 def cut(tree: Any, batch_size: int, keep: int) -> Any:
-    """Return the tree with only the first `keep` samples of every tensor (and list) whose first dimension is the batch's."""
+    """Return the tree with the first `keep` samples of every tensor (and list) that runs along the batch."""
 
     def shorter(_path: str, tensor: Tensor) -> Tensor:
         return tensor[:keep] if tensor.dim() > 0 and tensor.shape[0] == batch_size else tensor
@@ -101,7 +101,7 @@ def _holds_tensors(tree: Any) -> bool:
     if isinstance(tree, type | torch.nn.Module) or callable(tree):
         return False
     attributes = getattr(tree, "__dict__", None)
-    return bool(attributes) and any(isinstance(child, Tensor) for child in attributes.values())
+    return attributes is not None and any(isinstance(child, Tensor) for child in attributes.values())
 
 
 def _filled(twin: Any, items: dict[Any, Any]) -> Any:

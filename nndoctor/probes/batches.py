@@ -15,8 +15,6 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
-from nndoctor.feeds.call import Slot
-from nndoctor.feeds.loader import Served
 from nndoctor.feeds.tree import batch_size, leaves
 from nndoctor.fingerprint import content_hash, row_hashes
 from nndoctor.probes.labels import labels_of
@@ -25,13 +23,38 @@ from nndoctor.session import Call, Listener, Session
 
 if TYPE_CHECKING:
     from nndoctor.conductor import Conductor
+    from nndoctor.feeds.call import Slot
+    from nndoctor.feeds.loader import Served
     from nndoctor.probes.era import Era
 
-MIXERS = frozenset({
-    "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "embedding",
-    "embedding_bag", "matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "addmm", "einsum", "lstm", "gru", "rnn_tanh",
-    "rnn_relu", "batch_norm", "layer_norm", "multi_head_attention_forward", "bilinear",
-})  # fmt: skip
+MIXERS = frozenset(
+    {
+        "linear",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "embedding",
+        "embedding_bag",
+        "matmul",
+        "__matmul__",
+        "__rmatmul__",
+        "mm",
+        "bmm",
+        "addmm",
+        "einsum",
+        "lstm",
+        "gru",
+        "rnn_tanh",
+        "rnn_relu",
+        "batch_norm",
+        "layer_norm",
+        "multi_head_attention_forward",
+        "bilinear",
+    }
+)
 """Functions in which data meets parameters."""
 TABLE_COLUMNS = 256
 MOST_CELLS = 2_000_000
@@ -79,7 +102,7 @@ class Batches(Listener):
         self.session.add(self._loaders[name])
         self._data[name] = getattr(served.loader, "dataset", None)
 
-    def batch(self, batch: Any, served: Served | None, training: bool) -> None:
+    def batch(self, batch: Any, served: Served | None) -> None:
         """A loader's batch goes to the loop; `served` is None for one that an experiment made."""
         source = self.session.names.numbered(served.loader) if served is not None else "experiment"
         size = batch_size(batch)
@@ -93,9 +116,7 @@ class Batches(Listener):
         size = self.conductor.batch_size or (tensor.shape[0] if tensor.dim() else 0)
         self._enter(f"{slot[0]}:{slot[2]}", tensor, "call", size, own=self.session.experiment in (OBSERVE, COAST))
 
-    def _enter(
-        self, path: str, tensor: Tensor, source: str, size: int, *, own: bool, grad: bool = True
-    ) -> None:
+    def _enter(self, path: str, tensor: Tensor, source: str, size: int, *, own: bool, grad: bool = True) -> None:
         if self.session.experiment.startswith(OVERFIT) and self.session.step > 1:
             leaf = Leaf(path, source, Batch(), None)  # the same batch again: only its role is needed
         else:
@@ -181,9 +202,16 @@ class Batches(Listener):
             if other:
                 shared = sum(h in train for h in other)
                 found.append(
-                    Overlap(train="training calls", validation="validation calls", by="content",
-                            train_samples=len(train), compared=len(other), shared=shared, distinct=len(other))
-                )  # fmt: skip
+                    Overlap(
+                        train="training calls",
+                        validation="validation calls",
+                        by="content",
+                        train_samples=len(train),
+                        compared=len(other),
+                        shared=shared,
+                        distinct=len(other),
+                    )
+                )
         return found
 
     # ---- what is recorded
@@ -206,7 +234,7 @@ class Batches(Listener):
 
     def _split_known(self, name: str, split: str, *, used: bool) -> None:
         row = self._loaders.get(name)
-        if row is not None and used and row.split != TRAIN and row.split != split:
+        if row is not None and used and row.split not in (TRAIN, split):
             self._loaders[name] = replace(row, split=split)
             self.session.add(self._loaders[name])
 
@@ -214,9 +242,13 @@ class Batches(Listener):
 def described(path: str, tensor: Tensor, source: str, *, own: bool) -> Batch:
     """Return the statistics of one leaf."""
     row = Batch(
-        leaf=path, source=source, shape=tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."),
-        content=content_hash(tensor) if own else "", own=own,
-    )  # fmt: skip
+        leaf=path,
+        source=source,
+        shape=tuple(tensor.shape),
+        dtype=str(tensor.dtype).removeprefix("torch."),
+        content=content_hash(tensor) if own else "",
+        own=own,
+    )
     if tensor.numel() == 0 or tensor.is_complex():
         return row
     values = tensor.detach().float().reshape(tensor.shape[0] if tensor.dim() else 1, -1)
@@ -231,13 +263,19 @@ def described(path: str, tensor: Tensor, source: str, *, own: bool) -> Batch:
     low, high = (float(v) for v in torch.aminmax(finite))
     table = tensor.dim() == 2 and tensor.shape[1] <= TABLE_COLUMNS and tensor.is_floating_point() and len(values) > 1
     return replace(
-        row, min=low, max=high, mean=float(finite.mean()), std=float(finite.std()) if finite.numel() > 1 else 0.0,
-        non_finite=bad, first_bad=first_bad, constant=low == high and not bad,
+        row,
+        min=low,
+        max=high,
+        mean=float(finite.mean()),
+        std=float(finite.std()) if finite.numel() > 1 else 0.0,
+        non_finite=bad,
+        first_bad=first_bad,
+        constant=low == high and not bad,
         identical_samples=len(values) > 1 and bool((values == values[:1]).all()),
         integral=tensor.is_floating_point() and bool((finite == finite.round()).all()),
         dim_mean=tuple(values.mean(dim=0).tolist()) if table else (),
         dim_std=tuple(values.std(dim=0).tolist()) if table else (),
-    )  # fmt: skip
+    )
 
 
 def describe(served: Served, name: str, numbered: Any) -> Loader:
@@ -247,17 +285,29 @@ def describe(served: Served, name: str, numbered: Any) -> Loader:
     sampler = getattr(loader, "sampler", None)
     kind = type(sampler).__name__
     batch_sampler = type(getattr(loader, "batch_sampler", None)).__name__
-    order = {"SequentialSampler": "sequential", "RandomSampler": "shuffled", "SubsetRandomSampler": "shuffled",
-             "WeightedRandomSampler": "weighted"}.get(kind, "unknown")  # fmt: skip
+    order = {
+        "SequentialSampler": "sequential",
+        "RandomSampler": "shuffled",
+        "SubsetRandomSampler": "shuffled",
+        "WeightedRandomSampler": "weighted",
+    }.get(kind, "unknown")
     if batch_sampler not in ("BatchSampler", "NoneType"):
         order = "unknown"
     file, line, function = served.place
     return Loader(
-        name=name, dataset=numbered(dataset) if dataset is not None else "", dataset_type=type(dataset).__name__,
-        size=_length(dataset), batch_size=getattr(loader, "batch_size", None) or -1, batches=_length(loader), order=order,
-        workers=int(getattr(loader, "num_workers", 0) or 0), drop_last=bool(getattr(loader, "drop_last", False)),
-        file=file, line=line, function=function,
-    )  # fmt: skip
+        name=name,
+        dataset=numbered(dataset) if dataset is not None else "",
+        dataset_type=type(dataset).__name__,
+        size=_length(dataset),
+        batch_size=getattr(loader, "batch_size", None) or -1,
+        batches=_length(loader),
+        order=order,
+        workers=int(getattr(loader, "num_workers", 0) or 0),
+        drop_last=bool(getattr(loader, "drop_last", False)),
+        file=file,
+        line=line,
+        function=function,
+    )
 
 
 def _length(thing: Any) -> int:
@@ -275,5 +325,3 @@ def _tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
         elif isinstance(value, tuple | list):
             found.extend(item for item in value if isinstance(item, Tensor))
     return found
-
-

@@ -7,13 +7,14 @@ before its first differentiable call): the script's own evaluation. An era witho
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nndoctor.records import TRAIN, VALIDATION
 from nndoctor.session import Call, Listener, Pass, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from nndoctor.conductor import Conductor

@@ -28,7 +28,7 @@ def leaves(roots: list[Tensor]) -> dict[int, Tensor]:
 
 def chain(tensor: Tensor, most: int = 8) -> tuple[str, ...]:
     """Return the names of the backward nodes above a tensor, nearest first, along the first argument of each."""
-    names = []
+    names: list[str] = []
     node = tensor.grad_fn
     while node is not None and len(names) < most:
         names.append(type(node).__name__)

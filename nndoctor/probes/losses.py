@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,8 @@ from nndoctor.records import TRAIN, LossCall
 from nndoctor.session import Listener, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nndoctor.conductor import Conductor
     from nndoctor.probes.batches import Batches
     from nndoctor.probes.era import Era
@@ -23,11 +24,21 @@ if TYPE_CHECKING:
 CLASS = frozenset({"cross_entropy", "nll_loss", "multi_margin_loss"})
 BINARY = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits", "soft_margin_loss"})
 REGRESSION = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
-OTHER = frozenset({
-    "kl_div", "poisson_nll_loss", "gaussian_nll_loss", "ctc_loss", "hinge_embedding_loss", "cosine_embedding_loss",
-    "margin_ranking_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss", "multilabel_margin_loss",
-    "multilabel_soft_margin_loss",
-})  # fmt: skip
+OTHER = frozenset(
+    {
+        "kl_div",
+        "poisson_nll_loss",
+        "gaussian_nll_loss",
+        "ctc_loss",
+        "hinge_embedding_loss",
+        "cosine_embedding_loss",
+        "margin_ranking_loss",
+        "triplet_margin_loss",
+        "triplet_margin_with_distance_loss",
+        "multilabel_margin_loss",
+        "multilabel_soft_margin_loss",
+    }
+)
 FUNCTIONS = CLASS | BINARY | REGRESSION | OTHER
 DIFFERENCES = {"sub": "sub", "__sub__": "sub", "rsub": "sub", "__rsub__": "sub", "subtract": "sub"}
 PRODUCTS = {"mul": "mul", "__mul__": "mul", "__rmul__": "mul", "multiply": "mul"}
@@ -104,15 +115,24 @@ class Losses(Listener):
         smoothing = float(kwargs.get("label_smoothing", 0.0) or 0.0)
         self.batches.is_target(target)
         row = LossCall(
-            split=TRAIN, index=len(self._rows), function=name, module=self._inside(),
-            input_shape=tuple(prediction.shape), target_shape=tuple(target.shape),
-            input_dtype=str(prediction.dtype).removeprefix("torch."), target_dtype=str(target.dtype).removeprefix("torch."),
-            requires_grad=prediction.requires_grad, graph=graph.chain(prediction),
+            split=TRAIN,
+            index=len(self._rows),
+            function=name,
+            module=self._inside(),
+            input_shape=tuple(prediction.shape),
+            target_shape=tuple(target.shape),
+            input_dtype=str(prediction.dtype).removeprefix("torch."),
+            target_dtype=str(target.dtype).removeprefix("torch."),
+            requires_grad=prediction.requires_grad,
+            graph=graph.chain(prediction),
             value=float(output) if isinstance(output, Tensor) and output.numel() == 1 else math.nan,
-            weighted=weight is not None or kwargs.get("pos_weight") is not None, label_smoothing=smoothing,
-            reduction=str(kwargs.get("reduction", "mean")), target_is_input=self.batches.is_input(target),
-            file=file, line=line,
-        )  # fmt: skip
+            weighted=weight is not None or kwargs.get("pos_weight") is not None,
+            label_smoothing=smoothing,
+            reduction=str(kwargs.get("reduction", "mean")),
+            target_is_input=self.batches.is_input(target),
+            file=file,
+            line=line,
+        )
         self._hold(scoring.scored(row, prediction, target, int(kwargs.get("ignore_index", -100))), grad=grad)
 
     def _by_hand(self, name: str, args: tuple[Any, ...], output: Tensor) -> None:
@@ -133,11 +153,18 @@ class Losses(Listener):
         file, line, _ = user_place()
         self.batches.is_target(pair[1])
         row = LossCall(
-            index=len(self._rows), function=found, written_by_hand=True, input_shape=tuple(prediction.shape),
-            target_shape=tuple(target.shape), input_dtype=str(prediction.dtype).removeprefix("torch."),
-            target_dtype=str(target.dtype).removeprefix("torch."), graph=graph.chain(prediction),
-            target_is_input=self.batches.is_input(pair[1]), file=file, line=line,
-        )  # fmt: skip
+            index=len(self._rows),
+            function=found,
+            written_by_hand=True,
+            input_shape=tuple(prediction.shape),
+            target_shape=tuple(target.shape),
+            input_dtype=str(prediction.dtype).removeprefix("torch."),
+            target_dtype=str(target.dtype).removeprefix("torch."),
+            graph=graph.chain(prediction),
+            target_is_input=self.batches.is_input(pair[1]),
+            file=file,
+            line=line,
+        )
         row = scoring.scored(row, prediction, target, -100)
         if found == "sub":
             self._difference = (output, len(self._rows))

@@ -65,7 +65,7 @@ class Modules(Listener):
         if _minds_mode(module):
             self._count_mode(call, name)
         if not any(True for _ in module.children()):
-            self._output(name, type(module).__name__, output, call.grad)
+            self._output(name, type(module).__name__, output, grad=call.grad)
 
     def was_called(self, path: str) -> bool:
         """Whether a module ran in a training step of `observe`."""
@@ -89,9 +89,9 @@ class Modules(Listener):
         position = self._functions[f"{inside}.{name}"]
         self._functions[f"{inside}.{name}"] += 1
         full = f"{inside}.{name}" if inside else name
-        self._output(full if position == 0 else f"{full}#{position}", name, output, output.requires_grad)
+        self._output(full if position == 0 else f"{full}#{position}", name, output, grad=output.requires_grad)
 
-    def _output(self, name: str, type_: str, output: Any, grad: bool) -> None:
+    def _output(self, name: str, type_: str, output: Any, *, grad: bool) -> None:
         if self.session.experiment != OBSERVE or not grad or self.session.in_optimizer is not None:
             return
         tensor = next((t for _, t in leaves(output)), None)
@@ -122,10 +122,16 @@ class Modules(Listener):
         sizes = [d for d, length in enumerate(output.shape) if length == size]
         file, line, _ = user_place()
         row = SoftmaxCall(
-            name=f"{inside}.{name}" if inside else name, function=name, dim=dim % output.dim(),
-            shape=tuple(output.shape), batch_dim=sizes[0] if sizes[:1] == [0] and len(sizes) == 1 else -1,
-            batch_size=size, batch_from_loader=self.conductor.feed == "loader", file=file, line=line,
-        )  # fmt: skip
+            name=f"{inside}.{name}" if inside else name,
+            function=name,
+            dim=dim % output.dim(),
+            shape=tuple(output.shape),
+            batch_dim=sizes[0] if sizes[:1] == [0] and len(sizes) == 1 else -1,
+            batch_size=size,
+            batch_from_loader=self.conductor.feed == "loader",
+            file=file,
+            line=line,
+        )
         key = (row.name, row.file, row.line, row.dim)
         known = self._softmaxes.get(key)
         self._softmaxes[key] = replace(row, count=1 if known is None else known.count + 1)
@@ -138,9 +144,15 @@ class Modules(Listener):
         loaded = any(self.conductor.owned.is_loaded(t) for t in state)
         file, line, function = call.place
         row = Forwards(
-            module=name, type=type(module).__name__, training=module.training, loaded=loaded, frozen=frozen,
-            file=file, line=line, function=function,
-        )  # fmt: skip
+            module=name,
+            type=type(module).__name__,
+            training=module.training,
+            loaded=loaded,
+            frozen=frozen,
+            file=file,
+            line=line,
+            function=function,
+        )
         root = self.session.stack[0].module if self.session.stack else module
         foreign = self.conductor.owned.is_foreign(root)
 
@@ -196,22 +208,29 @@ class Modules(Listener):
         file, line, function = self.session.names.places.get(module, NOWHERE)
         own = [p for p in module._parameters.values() if p is not None]
         return Module(
-            name=name, type=type(module).__name__, root=root, order=self.order.get(name, -1), calls=self._calls[name],
-            all_calls=self._all_calls[name], parameters=sum(p.numel() for p in own),
-            children=sum(1 for _ in module.children()), registered=registered,
-            loaded=any(self.conductor.owned.is_loaded(p) for p in own), file=file, line=line, function=function,
-        )  # fmt: skip
+            name=name,
+            type=type(module).__name__,
+            root=root,
+            order=self.order.get(name, -1),
+            calls=self._calls[name],
+            all_calls=self._all_calls[name],
+            parameters=sum(p.numel() for p in own),
+            children=sum(1 for _ in module.children()),
+            registered=registered,
+            loaded=any(self.conductor.owned.is_loaded(p) for p in own),
+            file=file,
+            line=line,
+            function=function,
+        )
 
 
 def _minds_mode(module: nn.Module) -> bool:
     if isinstance(module, nn.modules.dropout._DropoutNd):
-        return module.p > 0
+        return float(module.p) > 0
     if isinstance(module, nn.modules.batchnorm._NormBase):
         return bool(module.track_running_stats)
     if isinstance(module, nn.RNNBase):
-        return module.dropout > 0 and module.num_layers > 1
+        return float(module.dropout) > 0 and module.num_layers > 1
     if isinstance(module, nn.MultiheadAttention):
-        return module.dropout > 0
+        return float(module.dropout) > 0
     return False
-
-

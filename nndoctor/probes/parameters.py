@@ -163,20 +163,37 @@ class Parameters(Listener):
         flat = start.float().reshape(-1)
         finite = torch.isfinite(flat)
         return Parameter(
-            name=name, module=path, module_type=type(owner).__name__ if owner is not None else "",
-            root=names.root_name(owner) if owner is not None else "", shape=tuple(tensor.shape), numel=tensor.numel(),
-            requires_grad=tensor.requires_grad, registered=owner is not None and not self.modules.is_stray(path),
-            optimizer=holder, loaded=self.conductor.owned.is_loaded(tensor),
-            called=owner is None or self.modules.was_called(path), order=self.modules.order.get(path, -1),
-            reached=self._reached[id(tensor)], walked=self._walked, steps=self._steps,
-            gradient_steps=self._gradients[id(tensor)], changed=not torch.equal(start, tensor.detach()), lr=rate,
+            name=name,
+            module=path,
+            module_type=type(owner).__name__ if owner is not None else "",
+            root=names.root_name(owner) if owner is not None else "",
+            shape=tuple(tensor.shape),
+            numel=tensor.numel(),
+            requires_grad=tensor.requires_grad,
+            registered=owner is not None and not self.modules.is_stray(path),
+            optimizer=holder,
+            loaded=self.conductor.owned.is_loaded(tensor),
+            called=owner is None or self.modules.was_called(path),
+            order=self.modules.order.get(path, -1),
+            reached=self._reached[id(tensor)],
+            walked=self._walked,
+            steps=self._steps,
+            gradient_steps=self._gradients[id(tensor)],
+            changed=not torch.equal(start, tensor.detach()),
+            lr=rate,
             mean=float(flat[finite].mean()) if finite.any() else math.nan,
             std=float(flat[finite].std()) if finite.sum() > 1 else 0.0,
             absmax=float(flat[finite].abs().max()) if finite.any() else math.nan,
-            non_finite=int((~finite).sum()), fan_in=fan_in, fan_out=fan_out, units=tensor.shape[0] if _rows(tensor) else 0,
-            distinct_units=_distinct(start), distinct_units_end=_distinct(tensor.detach()),
-            file=file, line=line, function=function,
-        )  # fmt: skip
+            non_finite=int((~finite).sum()),
+            fan_in=fan_in,
+            fan_out=fan_out,
+            units=tensor.shape[0] if _rows(tensor) else 0,
+            distinct_units=_distinct(start),
+            distinct_units_end=_distinct(tensor.detach()),
+            file=file,
+            line=line,
+            function=function,
+        )
 
     def _rate(self, tensor: Tensor) -> tuple[float, str]:
         for optimizer in self.conductor.owned.optimizers:
@@ -196,13 +213,22 @@ class Parameters(Listener):
             file, line, function = self.conductor.owned.optimizer_places.get(optimizer, NOWHERE)
             rows.append(
                 Optimizer(
-                    name=self.session.names.numbered(optimizer), type=type(optimizer).__name__, groups=len(groups),
-                    lr=_number(first.get("lr")), momentum=_number(first.get("momentum")), eps=_number(first.get("eps")),
-                    weight_decay=_number(first.get("weight_decay")), beta1=_number(betas[0]), beta2=_number(betas[1]),
-                    parameters=len(held), foreign=sum(self._named(p)[1] is None for p in held),
-                    file=file, line=line, function=function,
+                    name=self.session.names.numbered(optimizer),
+                    type=type(optimizer).__name__,
+                    groups=len(groups),
+                    lr=_number(first.get("lr")),
+                    momentum=_number(first.get("momentum")),
+                    eps=_number(first.get("eps")),
+                    weight_decay=_number(first.get("weight_decay")),
+                    beta1=_number(betas[0]),
+                    beta2=_number(betas[1]),
+                    parameters=len(held),
+                    foreign=sum(self._named(p)[1] is None for p in held),
+                    file=file,
+                    line=line,
+                    function=function,
                 )
-            )  # fmt: skip
+            )
         return rows
 
 

@@ -23,7 +23,7 @@ def scored(row: LossCall, prediction: Tensor, target: Tensor, ignore: int) -> Lo
     row = _described(row, prediction, target)
     if row.function in ("cross_entropy", "nll_loss", "multi_margin_loss"):
         return _classes(row, prediction, target, ignore)
-    if row.function == "getitem" or row.function == "gather":
+    if row.function in {"getitem", "gather"}:
         return _picked(row, prediction, target)
     if row.function.startswith("binary_cross_entropy") or row.function == "soft_margin_loss":
         return _binary(row, prediction, target)
@@ -45,9 +45,13 @@ def _described(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
         logs = high <= 1e-6 and bool((rows.logsumexp(dim=1).abs() <= 10 * TOLERANCE).all())
     numbers = target.float() if target.numel() else torch.zeros(1)
     return replace(
-        row, unit_interval=unit, probabilities=probabilities, log_probabilities=logs,
-        target_min=float(numbers.min()), target_max=float(numbers.max()),
-    )  # fmt: skip
+        row,
+        unit_interval=unit,
+        probabilities=probabilities,
+        log_probabilities=logs,
+        target_min=float(numbers.min()),
+        target_max=float(numbers.max()),
+    )
 
 
 def _as_rows(prediction: Tensor) -> Tensor:
@@ -77,12 +81,20 @@ def _classes(row: LossCall, prediction: Tensor, target: Tensor, ignore: int) -> 
     if labels.numel() == 0:
         return replace(row, classes=count)
     shares = torch.unique(labels, return_counts=True)[1].float() / labels.numel()
-    floor = 0.0 if hard and row.label_smoothing == 0 and row.function != "nll_loss" or row.log_probabilities else math.nan
+    known = hard and row.label_smoothing == 0 and (row.function != "nll_loss" or row.log_probabilities)
+    floor = 0.0 if known else math.nan
     return replace(
-        row, metric="accuracy", score=float((predicted == labels).float().mean()), chance=float(shares.max()),
-        prior_loss=float(-(shares * shares.log()).sum()), uniform_loss=math.log(max(count, 1)), classes=count,
-        distinct_predictions=int(torch.unique(predicted).numel()), distinct_targets=int(shares.numel()), floor=floor,
-    )  # fmt: skip
+        row,
+        metric="accuracy",
+        score=float((predicted == labels).float().mean()),
+        chance=float(shares.max()),
+        prior_loss=float(-(shares * shares.log()).sum()),
+        uniform_loss=math.log(max(count, 1)),
+        classes=count,
+        distinct_predictions=int(torch.unique(predicted).numel()),
+        distinct_targets=int(shares.numel()),
+        floor=floor,
+    )
 
 
 def _picked(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
@@ -104,10 +116,13 @@ def _binary(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
         return row
     predicted = prediction > (0.5 if row.function == "binary_cross_entropy" else 0.0)
     return replace(
-        row, metric="binary-accuracy", score=float((predicted == (target > 0)).float().mean()),
-        chance=max(base, 1 - base), distinct_predictions=int(torch.unique(predicted).numel()),
+        row,
+        metric="binary-accuracy",
+        score=float((predicted == (target > 0)).float().mean()),
+        chance=max(base, 1 - base),
+        distinct_predictions=int(torch.unique(predicted).numel()),
         distinct_targets=int(torch.unique(target).numel()),
-    )  # fmt: skip
+    )
 
 
 def _regression(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
@@ -115,9 +130,11 @@ def _regression(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
     spread = float(truth.std()) if truth.numel() > 1 else math.nan
     values = prediction.float()
     row = replace(
-        row, target_std=spread, prediction_std=float(values.std()) if values.numel() > 1 else math.nan,
+        row,
+        target_std=spread,
+        prediction_std=float(values.std()) if values.numel() > 1 else math.nan,
         floor=row.floor if row.written_by_hand else 0.0,
-    )  # fmt: skip
+    )
     if values.shape != truth.shape or truth.numel() < 2:
         return row
     rest = float(((values - truth) ** 2).mean())

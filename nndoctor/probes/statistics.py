@@ -37,11 +37,18 @@ def measure(kind: str, name: str, tensor: Tensor, *, type_: str = "", order: int
     mean = good.sum() / count
     variance = (torch.where(finite, sample - mean, torch.zeros_like(sample)) ** 2).sum() / count
     low, high = SATURATION.get(type_.lower().removeprefix("log").replace("hardtanh", "tanh"), (math.nan, math.nan))
-    saturated = ((sample < low) | (sample > high)).float().mean() if not math.isnan(high) else sample.new_tensor(math.nan)
+    saturated = (
+        ((sample < low) | (sample > high)).float().mean() if not math.isnan(high) else sample.new_tensor(math.nan)
+    )
     numbers = [
-        mean, variance.sqrt(), good.abs().max(), tensor.detach().float().norm(), (sample == 0).float().mean(), saturated,
+        mean,
+        variance.sqrt(),
+        good.abs().max(),
+        tensor.detach().float().norm(),
+        (sample == 0).float().mean(),
+        saturated,
         (~finite).sum().float(),
-    ]  # fmt: skip
+    ]
     row = TensorStats(kind=kind, name=name, type=type_, order=order, numel=tensor.numel())
     return Pending(row, torch.stack([n.reshape(()) for n in numbers]))
 
@@ -53,8 +60,14 @@ def read(pending: list[Pending]) -> list[TensorStats]:
     table = torch.stack([p.values.cpu() for p in pending]).tolist()
     return [
         replace(
-            p.row, mean=mean, std=std, absmax=absmax, norm=norm, zero_share=zeros, saturated_share=saturated,
-            non_finite=int(bad) if bad == bad else 0,
+            p.row,
+            mean=mean,
+            std=std,
+            absmax=absmax,
+            norm=norm,
+            zero_share=zeros,
+            saturated_share=saturated,
+            non_finite=int(bad) if math.isfinite(bad) else 0,
         )
         for p, (mean, std, absmax, norm, zeros, saturated, bad) in zip(pending, table, strict=True)
-    ]  # fmt: skip
+    ]

@@ -77,9 +77,15 @@ class Steps(Listener):
             reached = self.parameters.reached(found)
         file, line, function = this.place
         self._backward = Backward(
-            index=self._passes, scale=this.scale, reached=reached, leaves=len(found) if reached >= 0 else -1,
-            loss=float(self._values[-1]) if self._values else math.nan, file=file, line=line, function=function,
-        )  # fmt: skip
+            index=self._passes,
+            scale=this.scale,
+            reached=reached,
+            leaves=len(found) if reached >= 0 else -1,
+            loss=float(self._values[-1]) if self._values else math.nan,
+            file=file,
+            line=line,
+            function=function,
+        )
 
     def backward_ended(self, this: Pass) -> None:
         """Note which gradients there are now."""
@@ -103,12 +109,18 @@ class Steps(Listener):
         norm = math.sqrt(sum(n * n for n in norms)) if norms else 0.0
         file, line, function = user_place()
         self._row = OptimizerStep(
-            optimizer=self.session.names.numbered(optimizer), lr=rate, parameters=len(held), with_gradient=len(alive),
+            optimizer=self.session.names.numbered(optimizer),
+            lr=rate,
+            parameters=len(held),
+            with_gradient=len(alive),
             stale=sum(id(p) in self._dirty and id(p) in alive for p in held),
             cleared=sum(id(p) in self._had and id(p) not in alive for p in held),
-            backwards=self._passes_since.get(id(optimizer), self._passes), gradient_norm=norm,
-            file=file, line=line, function=function,
-        )  # fmt: skip
+            backwards=self._passes_since.get(id(optimizer), self._passes),
+            gradient_norm=norm,
+            file=file,
+            line=line,
+            function=function,
+        )
         self._finite = self._finite and math.isfinite(norm)
         self._inside = 0
         self._step_before = fingerprint(held)
@@ -123,9 +135,12 @@ class Steps(Listener):
         if self._inside:  # a closure ran inside the step: its own gradients count, not those of before
             alive = {id(p) for p in held if _non_zero(p)}
             row = replace(
-                row, with_gradient=len(alive), cleared=0, backwards=row.backwards + self._inside,
+                row,
+                with_gradient=len(alive),
+                cleared=0,
+                backwards=row.backwards + self._inside,
                 stale=sum(id(p) in self._dirty and id(p) in alive for p in held),
-            )  # fmt: skip
+            )
             self.parameters.gradients_taken(held, alive)
         self.session.add(replace(row, changed=_changed_count(held, before)))
         self._stepped.append(id(optimizer))
@@ -146,16 +161,24 @@ class Steps(Listener):
         batch = self.conductor.diet.cut if self.conductor.diet is not None else 0
         self.session.add(
             Step(
-                epoch=self.session.epoch, loss=loss, lr=self._lr,
+                epoch=self.session.epoch,
+                loss=loss,
+                lr=self._lr,
                 batch_size=min(batch, self.conductor.batch_size) if batch else self.conductor.batch_size,
-                backwards=self._passes, optimizer_steps=len(self._stepped),
+                backwards=self._passes,
+                optimizer_steps=len(self._stepped),
                 parameters_changed=self._before is not None and changed(self._before, now),
-                data_seconds=waited, compute_seconds=max(0.0, moment - clock - waited),
+                data_seconds=waited,
+                compute_seconds=max(0.0, moment - clock - waited),
                 loader=self.conductor.training_loader(),
             )
-        )  # fmt: skip
+        )
         self.conductor.measured(
-            loss, self.losses.score(), waited, finite=finite, objectives=max(1, min(len(set(self._stepped)), self._passes))
+            loss,
+            self.losses.score(),
+            waited,
+            finite=finite,
+            objectives=max(1, min(len(set(self._stepped)), self._passes)),
         )
         self._reset()
 

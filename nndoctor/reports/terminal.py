@@ -38,7 +38,7 @@ STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE:
 VERDICTS = {"healthy": "bold green", "sick": "bold red", "inconclusive": "bold yellow", "crashed": "bold red"}
 
 
-def show(  # noqa: PLR0913 - what to show, where, and how much of it
+def show(
     run: Recording, diagnosis: Diagnosis, folder: Path, console: Console, *, verbose: bool = False, quiet: bool = False
 ) -> None:
     """Print the report. `quiet`: the verdict only. `verbose`: symptoms in full, the checklist with every reason."""

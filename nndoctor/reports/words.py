@@ -19,13 +19,13 @@ def plural(count: int, noun: str) -> str:
 
 def number(value: float) -> str:
     """Return a number with four significant digits, whole ones in full."""
-    if math.isfinite(value) and value == int(value) and abs(value) < 1e9:  # noqa: PLR2004 - nine digits are readable
+    if math.isfinite(value) and value == int(value) and abs(value) < 1e9:
         return f"{int(value):,}"
     return f"{value:.4g}"
 
 
 def seconds(value: float) -> str:
     """Return `4.2 s`, `3 min 10 s`."""
-    if not value >= 100:  # noqa: PLR2004 - up to here seconds read well
+    if not value >= 100:
         return f"{value:.3g} s"
     return f"{int(value) // 60} min {int(value) % 60} s"

@@ -3,18 +3,18 @@
 
 import argparse
 import math
+from pydoc_data.topics import topics
 
 import torch
 from model import GPT
-from pydoc_data.topics import topics
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--steps", type=int, default=300)
 parser.add_argument("--eval-every", type=int, default=100)
-parser.add_argument("--eval-batches", type=int, default=5)
+parser.add_argument("--eval-batches", type=int, default=20)
 parser.add_argument("--batch-size", type=int, default=16)
 parser.add_argument("--block-size", type=int, default=48)
-parser.add_argument("--lr", type=float, default=2e-3)
+parser.add_argument("--lr", type=float, default=3e-3)
 parser.add_argument("--warmup", type=int, default=20)
 parser.add_argument("--grad-clip", type=float, default=1.0)
 parser.add_argument("--seed", type=int, default=1337)

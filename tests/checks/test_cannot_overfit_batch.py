@@ -27,7 +27,7 @@ def course(experiment, losses, scores=(), **call) -> list[Record]:
                 file="t.py",
                 line=3,
                 **call,
-            )  # fmt: skip
+            )
         )
     return rows
 

@@ -60,7 +60,7 @@ def test_finds_a_rate_of_which_a_tenth_is_stable(own, user):
         pytest.param(recording(FALLS, JUMPS, FALLS), id="learns its own batches"),
         pytest.param(recording(JUMPS, JUMPS, JUMPS), id="a tenth is no better"),
         pytest.param(recording(JUMPS, FALLS), id="fits one batch at this rate"),
-        pytest.param(recording(JUMPS, [2.3 - 0.02 * i for i in range(60)], FALLS), id="slower, but half way there"),
+        pytest.param(recording(JUMPS, [2.3 - 0.03 * i for i in range(60)], FALLS), id="slower, but half way there"),
         pytest.param(recording([2.3] * 40), id="flat"),
     ],
 )

@@ -1,7 +1,8 @@
 # expect: nothing
+from pydoc_data.topics import topics
+
 import torch
 import torch.nn.functional as F
-from pydoc_data.topics import topics
 from torch import nn
 
 torch.manual_seed(1337)

@@ -85,8 +85,8 @@ def initialisation_scale(
     for segment in dict.fromkeys(p.segment for p in run.rows(Parameter)):
         first = _first_outputs(run, segment)
         for weights in by_root(matrices(run, segment)).values():
-            layers = [w for w in weights if is_layer(w) and w.std > 0 and w.fan_in > 1 and not w.loaded]
-            known = [(w, first[w.module].std) for w in layers if w.module in first]
+            layers = [w for w in weights if is_layer(w) and 0 < w.std < math.inf and w.fan_in > 1 and not w.loaded]
+            known = [(w, first[w.module].std) for w in layers if w.module in first and first[w.module].std < math.inf]
             if len(known) < 2 or len(layers) < len([w for w in weights if is_layer(w)]) / 2:
                 continue  # a single layer has no depth, a loaded model no initialisation
             judged = True
