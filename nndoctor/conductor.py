@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from nndoctor.belongings import Belongings
-from nndoctor.experiments.diet import Diet, Result, fed
-from nndoctor.feeds.call import CallFeed, Slot, find
+from nndoctor.experiments.diet import Diet, Result
+from nndoctor.feeds.call import CallFeed, Slot
 from nndoctor.feeds.loader import LoaderFeed, Served
-from nndoctor.feeds.tree import batch_size, size_in_bytes
+from nndoctor.feeds.store import Store
+from nndoctor.feeds.tree import batch_size
 from nndoctor.fingerprint import fingerprint
 from nndoctor.rates import Rates
 from nndoctor.records import COAST, OBSERVE, TRACE, Event, Experiment
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from nndoctor.feeds.state import Snapshot
     from nndoctor.names import Place
 
-MOST_BYTES = 1 << 29
-"""Memory for the batches that are kept to be served again."""
 MOST_SEGMENTS = 3
 COAST_BATCHES = 2
 COAST_SHARE = 0.07
@@ -80,10 +79,7 @@ class Conductor:
         self.trained_once = False
         self.start: Snapshot | None = None
         self.resume: Snapshot | None = None
-        self.recorded: list[Any] = []
-        self.kept_bytes = 0
-        self.batch_size = 0
-        self.input_paths: set[Any] = set()
+        self.store = Store()
         self.spent = 0.0
         self.diet: Diet | None = None
         self.result = Result()
@@ -181,15 +177,13 @@ class Conductor:
             session.segment += 1
         self.loader_feed.pending = [(s, b) for s, b in self.loader_feed.pending if b is not None and not s.exhausted]
         self.feed = "loader" if self.loader_feed.pending else "call"
-        self.recorded = [self.loader_feed.adopt()] if self.feed == "loader" else []
+        self.store.begin(self.loader_feed.adopt() if self.feed == "loader" else [])
         if self.feed == "call":
             self.loader_feed.group = []
         if self.start is None:
             self.start = self.owned.snapshot()
         self.start.extend(self.owned.tensors())
-        first = self.recorded[0] if self.recorded else self.call_feed.slots
-        self.batch_size = batch_size(first)
-        self.kept_bytes = size_in_bytes(first)
+        self.store.batch_size = self.store.batch_size or batch_size(self.call_feed.slots)
         self.state, self.trained_once, self.owned.fresh_optimizer = "diet", True, False
         self._stepped, self._step_counts, self._cycle_done, self._passes = set(), {}, False, 0
         self._plan = self._make_plan(self)
@@ -215,9 +209,7 @@ class Conductor:
         session = self.session
         self._open = False
         if self.feed == "call" and self.diet is not None and self.diet.name == OBSERVE and self.state == "diet":
-            self.recorded.append(self.call_feed.slots)
-            self.batch_size = self.batch_size or batch_size(self.call_feed.slots)
-            self.kept_bytes += size_in_bytes(self.call_feed.slots)
+            self.store.keep_iteration(self.call_feed.slots)
         session.tell("step_ended")
         session.step += 1
         session.sampled = session.step < 3 or session.step % 4 == 0
@@ -242,7 +234,7 @@ class Conductor:
         if diet is None or self._plan is None:
             return
         elapsed = time.monotonic() - self._began - self._waited
-        full = diet.name == OBSERVE and self.kept_bytes > MOST_BYTES
+        full = diet.name == OBSERVE and self.store.full
         if self.session.step >= diet.wanted or elapsed > diet.seconds or full or diet.enough(self.result):
             self._end_diet()
             try:
@@ -292,7 +284,8 @@ class Conductor:
         if self.resume is not None:
             self.resume.restore()
         self.start = self.resume = None
-        self.recorded, self.diet = [], None
+        self.store.clear()
+        self.diet = None
         self.state, self.session.experiment, self.session.step = "coasting", COAST, 0
         self._coast_began = time.monotonic()
         self._end_epoch = True
@@ -462,10 +455,7 @@ class Conductor:
     @ours
     def keep(self, batch: Any) -> None:
         """Remember a batch of `observe`, so that it can be served again."""
-        if len(self.recorded) <= self.session.step:
-            self.recorded.append([])
-        self.recorded[-1].append(batch)
-        self.kept_bytes += size_in_bytes(batch)
+        self.store.keep_batch(batch, self.session.step)
 
     @ours
     def batch_served(self, batch: Any, served: Served) -> None:
@@ -489,10 +479,8 @@ class Conductor:
         """Return the batch that the diet serves in this place of the iteration, None for the loop's own."""
         if self.state != "diet" or self.diet is None or self.diet.name == OBSERVE:
             return None
-        content = self.recorded[self.diet.pick(self.session.step, len(self.recorded))]
-        batch = content[min(position, len(content) - 1)]
         with self.session.silence():
-            served = fed(self.diet, batch, self.session.step, self.batch_size, self.input_paths)
+            served = self.store.batch(self.diet, self.session.step, position)
             self.on_batch(served, None)
         return served
 
@@ -501,11 +489,4 @@ class Conductor:
         """Return the tensor that the diet puts in this slot."""
         if self.feed != "call" or self.state != "diet" or self.diet is None or self.diet.name == OBSERVE:
             return tensor
-        content = self.recorded[self.diet.pick(self.session.step, len(self.recorded))]
-        found = find(content, slot, tensor)
-        if found is None:
-            return tensor
-        path = f"{slot[0]}:{slot[2]}"
-        inputs = {"0"} if path in self.input_paths else set()
-        replaced: Tensor = fed(self.diet, found, self.session.step, self.batch_size, inputs)
-        return replaced
+        return self.store.tensor(self.diet, self.session.step, slot, tensor)

@@ -63,12 +63,16 @@ class Patient:
         self.scratch = Scratch(folder / "scratch", self._saved)
 
     def run(self) -> int:
-        """Run the script to its end, however it ends. Returns the exit code of the process."""
+        """Run the script to its end, however it ends. Returns the exit code of the process.
+
+        `files` stays installed: exit handlers and writer threads of the script write after us, and as little for real.
+        """
         self._describe()
         patches = Patches()
+        self.files = Patches()
         hooks = Hooks(self.session, self.conductor)
         hooks.install(patches)
-        self.scratch.install(patches)
+        self.scratch.install(self.files)
         failure = ""
         code = 0
         try:
@@ -98,7 +102,7 @@ class Patient:
         if self.config.is_module:
             run_module(self.config.target, self.config.arguments)
         else:
-            run_script(Path(self.config.target), self.config.arguments)
+            run_script(self.config.target, self.config.arguments)
 
     def _plan(self, conductor: Conductor) -> Plan:
         return plan(conductor, self._inspect)
@@ -115,7 +119,7 @@ class Patient:
                             self.session.add(eval_gap(name, call))
                         else:
                             from_loader = self.conductor.feed == "loader"
-                            size = self.conductor.batch_size
+                            size = self.conductor.store.batch_size
                             for row in independence(name, call, size, from_loader=from_loader):
                                 self.session.add(row)
                     except Exception as error:  # noqa: BLE001 - nothing of ours may reach the patient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from nndoctor.records import OBSERVE, Optimizer, OptimizerStep, Parameter
+from nndoctor.records import OBSERVE, Module, Optimizer, OptimizerStep, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,6 +44,20 @@ def steps_taken(run: Recording, segment: int) -> Counter[str]:
 def optimizer_named(run: Recording, name: str) -> Optimizer | None:
     """Return where and how an optimizer was built."""
     return next((row for row in run.rows(Optimizer) if row.name == name), None)
+
+
+def in_use(run: Recording, segment: int, parameters: Iterable[Parameter]) -> list[Parameter]:
+    """Return the registered parameters whose module runs in training, be it without gradients.
+
+    Calls under `no_grad` are not counted as training; but what ran as often as its root in the whole run did run then.
+    """
+    modules = {m.name: m for m in run.rows(Module) if m.segment == segment}
+
+    def ran(p: Parameter) -> bool:
+        module, root = modules.get(p.module), modules.get(p.root)
+        return module is not None and root is not None and root.calls > 0 and module.all_calls >= root.all_calls
+
+    return [p for p in parameters if p.registered and (p.called or ran(p))]
 
 
 def trained_before(run: Recording, segment: int, parameters: Sequence[Parameter]) -> bool:

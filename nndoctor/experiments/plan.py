@@ -79,7 +79,7 @@ def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, 
 
 def _random_input(conductor: Conductor, observed: Result) -> Generator[Diet, Result, None]:
     why = ""
-    if not conductor.input_paths:
+    if not conductor.store.input_paths:
         why = "no input of the model could be told from its targets"
     elif observed.non_finite_at >= 0:
         why = "the run on its own data did not stay finite"
@@ -92,7 +92,7 @@ def _random_input(conductor: Conductor, observed: Result) -> Generator[Diet, Res
 
 def _uncut(conductor: Conductor) -> bool:
     """Whether the batch must stay as it is: an earlier attempt broke on a smaller one."""
-    return conductor.session.config.no_cut or conductor.batch_size <= SMALL_BATCH
+    return conductor.session.config.no_cut or conductor.store.batch_size <= SMALL_BATCH
 
 
 def _seconds(conductor: Conductor, name: str) -> float:

@@ -113,7 +113,7 @@ class Batches(Listener):
         """A tensor enters the graph in a loop without a loader."""
         if self.conductor.feed == "loader" or tensor in self._marks:
             return
-        size = self.conductor.batch_size or (tensor.shape[0] if tensor.dim() else 0)
+        size = self.conductor.store.batch_size or (tensor.shape[0] if tensor.dim() else 0)
         self._enter(f"{slot[0]}:{slot[2]}", tensor, "call", size, own=self.session.experiment in (OBSERVE, COAST))
 
     def _enter(self, path: str, tensor: Tensor, source: str, size: int, *, own: bool, grad: bool = True) -> None:
@@ -222,9 +222,9 @@ class Batches(Listener):
         if leaf.source not in ("call", "experiment"):
             self._split_known(leaf.source, split, used=bool(role))
         if used and not leaf.target and split == TRAIN and self.session.experiment == OBSERVE:
-            self.conductor.input_paths.add(leaf.path)
+            self.conductor.store.input_paths.add(leaf.path)
         elif leaf.target:
-            self.conductor.input_paths.discard(leaf.path)
+            self.conductor.store.input_paths.discard(leaf.path)
         if used and leaf.hashes:
             self._rows[split][leaf.path] |= leaf.hashes
         if leaf.row.shape or leaf.row.dtype:

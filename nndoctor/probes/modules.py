@@ -118,7 +118,7 @@ class Modules(Listener):
         dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
         if not isinstance(dim, int) or not output.requires_grad or self.session.experiment != OBSERVE:
             return
-        size = self.conductor.batch_size
+        size = self.conductor.store.batch_size
         sizes = [d for d, length in enumerate(output.shape) if length == size]
         file, line, _ = user_place()
         row = SoftmaxCall(

@@ -164,7 +164,7 @@ class Steps(Listener):
                 epoch=self.session.epoch,
                 loss=loss,
                 lr=self._lr,
-                batch_size=min(batch, self.conductor.batch_size) if batch else self.conductor.batch_size,
+                batch_size=min(batch, self.conductor.store.batch_size) if batch else self.conductor.store.batch_size,
                 backwards=self._passes,
                 optimizer_steps=len(self._stepped),
                 parameters_changed=self._before is not None and changed(self._before, now),

@@ -13,7 +13,7 @@ from nndoctor_checks.implementation.no_gradient import no_gradient
 FED = Parameter(
     name="head.weight", module="head", optimizer="SGD#0", order=5, steps=40, gradient_steps=40, reached=9, walked=9
 )
-DRY = replace(FED, name="body.weight", module="body", order=1, gradient_steps=0, reached=0)
+DRY = replace(FED, name="body.weight", module="body", order=1, gradient_steps=0, reached=0, changed=False)
 STEPS = [OptimizerStep(optimizer="SGD#0", step=i) for i in range(40)]
 BODY = Module(name="body", file="model.py", line=6)
 
@@ -45,6 +45,13 @@ def test_updated_by_hand() -> None:
     assert no_gradient(Recording.of(rows))
 
 
+def test_a_tower_under_no_grad_does_not_count_as_called() -> None:
+    dry = replace(DRY, called=False, root="Net", order=-1)
+    root = Module(name="Net", root="Net", calls=40, all_calls=60, children=2)
+    assert found(FED, dry, root, Module(name="body", root="Net", all_calls=60))
+    assert not found(FED, dry, root, Module(name="body", root="Net", all_calls=20))  # in validation only
+
+
 @pytest.mark.parametrize(
     "dry",
     [
@@ -68,6 +75,7 @@ def test_a_bare_parameter_of_a_container_may_not_have_been_used() -> None:
     [
         pytest.param([FED, replace(DRY, gradient_steps=1)], id="an expert that is rarely chosen"),
         pytest.param([FED, replace(DRY, called=False)], id="not in use"),
+        pytest.param([FED, replace(DRY, changed=True)], id="a copy that is updated by hand"),
         pytest.param([FED, replace(DRY, requires_grad=False)], id="frozen"),
         pytest.param([FED, replace(DRY, steps=4)], id="too few steps"),
         pytest.param([FED, replace(DRY, optimizer="")], id="in no optimizer: another check"),

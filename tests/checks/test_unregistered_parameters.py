@@ -55,8 +55,13 @@ def test_a_layer_built_in_forward_gets_other_advice() -> None:
 def test_only_warns_if_an_optimizer_holds_them_or_the_owner_is_unknown() -> None:
     [finding] = found(HIDDEN, replace(WEIGHT, optimizer="Adam#0", changed=True))
     assert finding.severity is Severity.WARNING
-    [finding] = found(LEAF, Batch(shape=(32, 8)))
+    [finding] = found(replace(LEAF, shape=()), Batch(shape=(32, 8)))
     assert finding.severity is Severity.WARNING
+
+
+def test_a_tensor_of_nobody_that_is_always_used_is_an_error() -> None:
+    [finding] = found(LEAF, Batch(shape=(32, 8)))
+    assert finding.severity is None
 
 
 @pytest.mark.parametrize(
@@ -69,6 +74,8 @@ def test_only_warns_if_an_optimizer_holds_them_or_the_owner_is_unknown() -> None
         pytest.param([replace(HIDDEN, parameters=0)], id="an activation"),
         pytest.param([replace(LEAF, reached=1), Batch(shape=(32, 8))], id="gradient penalty"),
         pytest.param([replace(LEAF, reached=2), Batch(shape=(32, 8))], id="reused memory"),
+        pytest.param([replace(LEAF, shape=(1, 32, 8)), Batch(shape=(32, 8))], id="first state of a recurrent network"),
+        pytest.param([LEAF], id="no batch is known"),
         pytest.param([LEAF, Batch(shape=(50, 1))], id="points of a physics-informed network"),
         pytest.param([replace(LEAF, changed=True), Batch(shape=(32, 8))], id="updated by hand"),
         pytest.param([replace(LEAF, optimizer="Adam#0"), Batch(shape=(32, 8))], id="an image is optimised"),

@@ -98,7 +98,11 @@ def constant_input(
 
 def _stuck(rows: Sequence[Batch], share: float, min_batches: int) -> bool:
     # Two or three equal samples are common among few distinct ones (truth tables); a constant needs two numbers.
-    same = [r for r in rows if (r.constant and math.isfinite(r.min) and samples(r) > 1) or (r.identical_samples and samples(r) >= 4)]
+    same = [
+        r
+        for r in rows
+        if (r.constant and math.isfinite(r.min) and samples(r) > 1) or (r.identical_samples and samples(r) >= 4)
+    ]
     once = len({r.content for r in rows}) == 1 and bool(rows[0].content)  # all of the data in every step
     return len(same) >= share * len(rows) and (len(rows) >= min_batches or once) and bool(rows)
 

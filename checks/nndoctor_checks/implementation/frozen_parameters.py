@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check, names_shown
 from nndoctor.records import Parameter
 from nndoctor_checks.observed import by_segment
-from nndoctor_checks.wiring import NOT_TRAINED_SYMPTOMS, elements, share_of, trained_before
+from nndoctor_checks.wiring import NOT_TRAINED_SYMPTOMS, elements, in_use, share_of, trained_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ def frozen_parameters(
     - [PyTorch, Autograd mechanics: Setting requires_grad](https://pytorch.org/docs/stable/notes/autograd.html)
     """
     for segment, rows in by_segment(run.rows(Parameter)).items():
-        used = [p for p in rows if p.called and p.registered]
+        used = in_use(run, segment, rows)
         trains = _trains_any(rows)
         for parameters in _by_root(used).values() if trains else [used]:
             frozen = [p for p in parameters if not p.requires_grad and not p.changed]

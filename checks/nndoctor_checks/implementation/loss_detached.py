@@ -27,6 +27,7 @@ FAILURE = "does not require grad and does not have a grad_fn"
         "no-gradient",
         "optimizer-never-steps",
         "parameters-not-updating",
+        "unregistered-parameters",  # a loss wrapped in a new tensor looks like a weight of nobody
     ],
 )
 def loss_detached(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check, names_shown
 from nndoctor.records import Module, Parameter
 from nndoctor_checks.observed import by_segment
-from nndoctor_checks.wiring import NOT_TRAINED_SYMPTOMS, steps_taken
+from nndoctor_checks.wiring import NOT_TRAINED_SYMPTOMS, in_use, steps_taken
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -30,10 +30,10 @@ def no_gradient(
     """A part of the model never gets a gradient, while the rest does.
 
     ## What it does
-    Reports trainable parameters of modules that run in training and whose gradient was missing or exactly zero at every
-    one of at least `min_steps` optimizer steps, while other parameters had one. If all are without, `loss-detached` or
-    another check says why. A branch that runs after all trained layers (its output is just not used), a loaded part
-    and the parts named in `spare` are a warning.
+    Reports trainable parameters of modules that run in training, whose gradient was missing or exactly zero at every one
+    of at least `min_steps` optimizer steps and whose value nothing else changed, while other parameters had a gradient.
+    If all are without, `loss-detached` or another check says why. A branch that runs after all trained layers (its
+    output is just not used), a loaded part and the parts named in `spare` are a warning.
 
     ## Why is this bad?
     The graph is cut between these layers and the loss, by `.detach()`, `.data`, `no_grad`, numpy or `torch.tensor(...)`
@@ -59,8 +59,8 @@ def no_gradient(
     """
     for segment, rows in by_segment(run.rows(Parameter)).items():
         counts = steps_taken(run, segment)
-        used = [p for p in rows if p.requires_grad and p.called and p.registered]
-        without = [p for p in used if p.gradient_steps == 0 and _due(p, rows, counts, min_steps)]
+        used = [p for p in in_use(run, segment, rows) if p.requires_grad]
+        without = [p for p in used if p.gradient_steps == 0 and not p.changed and _due(p, rows, counts, min_steps)]
         learning = [p for p in used if p.gradient_steps > 0]
         if not learning:
             continue

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check, names_shown
 from nndoctor.records import TRAIN, Batch, Module, Parameter
-from nndoctor_checks.observed import by_segment
+from nndoctor_checks.observed import by_segment, observed
 from nndoctor_checks.wiring import NOT_TRAINED_SYMPTOMS, elements
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def unregistered_parameters(
     Reports modules that run inside the model's forward, and tensors of the model that require a gradient and on which
     the loss depended in at least `min_reached` steps, that are not among `model.parameters()`. It is an error if no
     optimizer holds them and nothing changes them, a warning if one does: then they are trained, but neither saved nor
-    moved with the model. A tensor that belongs to no module and may be an input is left alone.
+    moved with the model. A tensor whose module is not known must be in use in more than `min_share` of the steps, and
+    must not look like an input; a single number of this kind is a warning.
 
     ## Why is this bad?
     A plain list or dict hides its layers from the module that holds it, and a plain tensor is not a parameter. So the
@@ -66,9 +67,7 @@ def unregistered_parameters(
     for segment, modules in by_segment(run.rows(Module)).items():
         rows = [p for p in run.rows(Parameter) if p.segment == segment]
         hidden = [p for p in rows if not p.registered and p.requires_grad and p.reached >= min_reached]
-        hidden = [
-            p for p in hidden if p.module or p.root or (p.reached > min_share * p.walked and not _input_like(run, p))
-        ]
+        hidden = [p for p in hidden if p.module or p.root or _steady(run, p, min_share)]
         lost = [p for p in hidden if not p.optimizer and not p.changed and not p.loaded]
         bare = _without_rows(modules, rows)
         kept = [p for p in hidden if p.optimizer and (p.module or p.root)]
@@ -90,8 +89,9 @@ def _lost(lost: Sequence[Parameter], bare: Sequence[Module], modules: Sequence[M
     owners = [m for m in modules if m.name in {p.module for p in lost}] + list(bare)
     names = tuple(dict.fromkeys([p.name for p in lost] + [m.name for m in bare]))
     weights = elements(lost) + sum(max(0, m.parameters) for m in bare)
+    roots = [m for m in modules if m.registered and m.name == m.root]  # hidden ones may not know their own place
     built = any(m.made_in_forward > 0 for m in owners)
-    certain = bool(bare) or any(p.module or p.root for p in lost)
+    certain = bool(bare) or any(p.module or p.root or (p.shape and p.reached == p.walked) for p in lost)
     advice = (
         "Build the layer once, in `__init__`: in forward it starts from new random weights at every call."
         if built
@@ -102,7 +102,7 @@ def _lost(lost: Sequence[Parameter], bare: Sequence[Module], modules: Sequence[M
         message=f"{names_shown(names)} ({weights} weights) take part in the forward pass, but are not among the "
         "model's parameters, and no optimizer trains them.",
         advice=advice,
-        where=next(filter(None, map(SourceLine.of, [*lost, *owners])), None),
+        where=next(filter(None, map(SourceLine.of, [*lost, *owners, *roots])), None),
         names=names,
         evidence=(Measure("weights outside of the model", weights, "0"),),
         severity=None if certain else Severity.WARNING,
@@ -120,10 +120,15 @@ def _without_rows(modules: Sequence[Module], parameters: Sequence[Parameter]) ->
     ]
 
 
-def _input_like(run: Recording, leaf: Parameter) -> bool:
-    """Whether a tensor without an owner may be data: the points of a physics-informed network require gradients too."""
-    inputs = [b for b in run.rows(Batch) if b.split == TRAIN and b.segment == leaf.segment]
-    return any(b.shape[:1] == leaf.shape[:1] for b in inputs) or not inputs
+def _steady(run: Recording, leaf: Parameter, min_share: float) -> bool:
+    """Whether a tensor without an owner is used again and again, and is not data.
+
+    The points of a physics-informed network and a recurrent network's first state require gradients too: they have a
+    dimension as long as the batch.
+    """
+    batches = [b for b in observed(run, Batch) if b.split == TRAIN and b.segment == leaf.segment]
+    lengths = {b.shape[0] for b in batches if b.shape}
+    return bool(lengths) and leaf.reached > min_share * leaf.walked and lengths.isdisjoint(leaf.shape)
 
 
 def _list(parameters: Sequence[Parameter]) -> str:

@@ -1,0 +1,45 @@
+"""The names of experiments and splits, and what every record has in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+OBSERVE = "observe"
+"""The experiment in which the script trains on its own batches from its own start state."""
+COAST = "coast"
+"""What the script does by itself after the experiments: validation, later epochs cut to a few batches, its end."""
+OVERFIT = "overfit"
+"""One small batch again and again at the user's learning rate; `overfit:x0.1`, `overfit:x10` at others."""
+TRACE = "trace"
+"""The steps up to the first NaN or Inf once more, every operation looked at."""
+RANDOM_INPUT = "random-input"
+"""The batches of `observe` with every input feature permuted across the batch, from the same start state."""
+
+TRAIN = "train"
+VALIDATION = "validation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Something observed in one run.
+
+    `experiment` names the diet that the loop was on. `segment` counts the phases of the script (a new optimizer begins
+    a new one: pre-training, then fine-tuning). `step` counts training iterations inside an experiment, from 0.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ()
+    """Fields that identify a row; a later row with the same values replaces the earlier one. Empty: append only."""
+
+    experiment: str = OBSERVE
+    segment: int = 0
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed(Record):
+    """A record that knows the line of the user's code that caused it. `file` is empty where none is known."""
+
+    file: str = ""
+    line: int = 0
+    function: str = ""

@@ -1,0 +1,84 @@
+"""repeated-batch, on recordings typed by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from nndoctor import Finding, Recording, Severity
+from nndoctor.records import COAST, VALIDATION, Batch, Loader, Record
+from nndoctor_checks.dataset.repeated_batch import repeated_batch
+
+LOADER = Loader(name="loader", split="train", size=1497, batch_size=32, batches=47, file="train.py", line=48)
+
+
+def found(*records: Record) -> list[Finding]:
+    return repeated_batch(Recording.of(records))
+
+
+def batches(*contents: str, source: str = "loader", rows: int = 32, width: int = 10) -> list[Batch]:
+    return [
+        Batch(step=i, leaf=leaf, role=role, source=source, shape=shape, dtype="float32", content=f"{leaf}{content}")
+        for i, content in enumerate(contents)
+        for leaf, role, shape in (("0", "input", (rows, width)), ("1", "target", (rows,)))
+    ]
+
+
+def scored(rows: int, width: int = 10) -> Batch:
+    return Batch(split=VALIDATION, role="input", leaf="v", source="call", shape=(rows, width), content="v")
+
+
+def test_reports_a_loader_that_always_begins_anew() -> None:
+    [finding] = found(*batches(*"a" * 40), LOADER)
+    assert "the same batch in 40 steps" in finding.message
+    assert "47 batches" in finding.message
+    assert finding.severity is None
+    assert str(finding.where) == "train.py:48"
+
+
+def test_few_different_batches_are_a_warning() -> None:
+    [finding] = found(*batches(*"ab" * 20), LOADER)
+    assert finding.severity is Severity.WARNING
+    assert "only 2 different" in finding.message
+
+
+def test_beside_a_source_that_varies_it_is_a_warning() -> None:
+    other = batches(*map(str, range(40)), source="second")
+    [finding] = found(*batches(*"a" * 40), LOADER, *other, replace(LOADER, name="second"))
+    assert finding.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param([scored(200)], id="ten times as much validation data"),
+        pytest.param([replace(batches("b", source="call")[0], experiment=COAST)], id="other batches later"),
+    ],
+)
+def test_warns_of_a_slice_that_stands_still(records: list[Record]) -> None:
+    [finding] = found(*batches(*"a" * 40, source="call", rows=20), *records)
+    assert finding.severity is Severity.WARNING
+
+
+def test_a_batch_drawn_once_from_a_loader_is_an_error() -> None:
+    [finding] = found(*batches(*"a" * 40, source="call"), LOADER)
+    assert finding.severity is None
+    assert "1497" in finding.message
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param([*batches(*map(str, range(40))), LOADER], id="different batches"),
+        pytest.param([*batches(*"a" * 5), LOADER], id="too few steps"),
+        pytest.param([*batches(*"a" * 40), replace(LOADER, size=32, batches=1)], id="full batch of a loader"),
+        pytest.param([*batches(*"abcd" * 10), replace(LOADER, size=128, batches=4)], id="four batches in order"),
+        pytest.param(batches(*"a" * 40, source="call"), id="full batch by hand"),
+        pytest.param([*batches(*"a" * 40, source="call", rows=300), scored(100)], id="full batch with validation"),
+        pytest.param([*batches(*"a" * 40, source="call", rows=20, width=1), scored(500, 1)], id="curve on a grid"),
+        pytest.param([replace(b, constant=True) for b in batches(*"a" * 40)] + [LOADER], id="constant input"),
+        pytest.param([replace(b, content="") for b in batches(*"a" * 40)] + [LOADER], id="content not known"),
+    ],
+)
+def test_is_silent(records: list[Record]) -> None:
+    assert found(*records) == []

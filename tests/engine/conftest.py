@@ -1,0 +1,48 @@
+"""Runs small programs under the whole patient, inside the test process: torch is imported once for all of them."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nndoctor.patient import Patient
+from nndoctor.recording import FILE_NAME, Recording
+from nndoctor.session import Config
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tests_prelude import PRELUDE  # noqa: E402 - a neighbour; tests are no package
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recording]:
+    """Return `record(program, steps=8, budget=20, ...)`: the recording of a program run by the patient."""
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    main = sys.modules["__main__"]
+
+    def run(program: str, **wishes: Any) -> Recording:
+        script = work / "train.py"
+        script.write_text(PRELUDE + textwrap.dedent(program))
+        linecache.checkcache()
+        folder = tmp_path / "run"
+        folder.mkdir()
+        wishes = {"steps": 8, "budget": 20.0, **wishes}
+        patient = Patient(Config(target=str(script), run=str(folder), **wishes))
+        try:
+            patient.run()
+        finally:
+            patient.files.undo()
+            sys.modules["__main__"] = main
+        return Recording.open(folder / FILE_NAME)
+
+    return run

@@ -1,0 +1,120 @@
+"""The patient is not harmed: same random numbers, same weights, everything put back, no fault of ours in its way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from nndoctor.probes.steps import Steps
+from nndoctor.recording import Recording
+from nndoctor.records import OBSERVE, OVERFIT, Event, Experiment, Step
+
+Record = Callable[..., Recording]
+
+LOOP = """
+model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+loader = DataLoader(data, batch_size=12, shuffle=True)
+for epoch in range(2):
+    losses = []
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+        losses.append(loss.item())
+    if epoch == 0:
+        open("state.txt", "w").write(repr((
+            [p.double().sum().item() for p in model.state_dict().values()],
+            optimizer.param_groups[0]["lr"], torch.rand(3).tolist(), sorted(optimizer.state_dict()["state"]),
+        )))
+"""
+
+
+def natively(program: str) -> dict[str, Any]:
+    """Run the same program without us."""
+    from tests_prelude import PRELUDE  # noqa: PLC0415
+
+    names: dict[str, Any] = {}
+    exec(PRELUDE + program, names)  # noqa: S102
+    return names
+
+
+def test_observing_changes_no_random_number_and_no_loss(record: Record) -> None:
+    run = record(LOOP)
+    observed = [step.loss for step in run.rows(Step) if step.experiment == OBSERVE]
+    torch.manual_seed(0)
+    names = natively(LOOP.replace("range(2)", "range(1)"))
+    assert observed == names["losses"]
+
+
+def test_after_the_experiments_the_run_goes_on_as_if_they_had_not_been(record: Record, tmp_path: Any) -> None:
+    """Weights, statistics, learning rate and random stream at the end of the first epoch are those of a plain run."""
+    run = record(LOOP)
+    assert any(row.name == OVERFIT for row in run.rows(Experiment))
+    [written] = (tmp_path / "run" / "scratch").rglob("state.txt")
+    observed = written.read_text()
+    natively(LOOP.replace("range(2)", "range(1)"))
+    from pathlib import Path  # noqa: PLC0415
+
+    assert observed == Path("state.txt").read_text()
+
+
+def test_nothing_of_ours_is_left_in_torch(record: Record) -> None:
+    before = (
+        nn.Module.__call__,
+        torch.autograd.backward,
+        DataLoader.__iter__,
+        torch.optim.Optimizer.__init__,
+        torch.save,
+    )
+    record(LOOP)
+    after = (
+        nn.Module.__call__,
+        torch.autograd.backward,
+        DataLoader.__iter__,
+        torch.optim.Optimizer.__init__,
+        torch.save,
+    )
+    assert before == after
+
+
+def test_a_fault_of_a_probe_is_noted_and_the_script_goes_on(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Steps, *_: object) -> None:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr(Steps, "after_step", fail)
+    run = record(LOOP + "\nopen('end.txt', 'w').write('reached')\n")
+    texts = [event.text for event in run.rows(Event) if event.kind == "instrument"]
+    assert texts == ["Steps.after_step: ZeroDivisionError: of ours"]
+    assert not [event for event in run.rows(Event) if event.kind == "exception"]
+    assert len([step for step in run.rows(Step) if step.experiment == OBSERVE and math.isfinite(step.loss)]) == 8
+
+
+def test_a_script_that_swallows_everything_is_stopped_all_the_same(record: Record) -> None:
+    run = record(
+        """
+        model = nn.Linear(6, 2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        count = 0
+        while count < 3000:
+            count += 1
+            try:
+                for x, y in DataLoader(data, batch_size=12):
+                    optimizer.zero_grad()
+                    F.cross_entropy(model(x), y).backward()
+                    optimizer.step()
+            except Exception:
+                pass
+        """,
+        budget=5.0,
+    )
+    assert [event.kind for event in run.rows(Event)] == ["stopped"]
