@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from nndoctor.experiments.diet import Diet, Result
-from nndoctor.records import OBSERVE, OVERFIT, RANDOM_INPUT, TRACE, Experiment
+from nndoctor.records import OBSERVE, OBSERVE_TENTH, OVERFIT, RANDOM_INPUT, TRACE, Experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -22,7 +22,7 @@ OVERFIT_STEPS = (60, 300)
 """At least and at most: one batch of 16 is fitted in well under 300 steps by any network that learns at all."""
 FITTED_SCORE = 0.985
 FITTED_LOSS = 0.05
-SHARES = {OBSERVE: 0.3, TRACE: 0.1, OVERFIT: 0.25, RANDOM_INPUT: 0.12}
+SHARES = {OBSERVE: 0.3, OBSERVE_TENTH: 0.12, TRACE: 0.1, OVERFIT: 0.25, RANDOM_INPUT: 0.12}
 """Greatest share of the budget for each experiment; the two other rates of `overfit` get half of its share each."""
 
 
@@ -38,6 +38,15 @@ def fits(result: Result) -> bool:
     return fallen
 
 
+def rose(result: Result) -> bool:
+    """Whether the loss ended well above where it began, or not finite: reason to try a smaller rate."""
+    if result.non_finite_at >= 0:
+        return True
+    few = max(3, len(result.losses) // 8)
+    begin, end = sorted(result.losses[:few]), sorted(result.losses[-few:])
+    return len(result.losses) >= 2 * few and end[few // 2] > begin[few // 2] + 0.2 * abs(begin[few // 2])
+
+
 def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, Result, None]:
     """Yield the diets of one segment."""
     config = conductor.session.config
@@ -50,6 +59,11 @@ def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, R
         steps = observed.non_finite_at + 1
         yield Diet(name=TRACE, wanted=steps, least=steps, seconds=_seconds(conductor, TRACE))
     yield from _overfit(conductor, observed)
+    if rose(observed) and conductor.rates_reach() and _runs(conductor, OBSERVE_TENTH):
+        steps = len(observed.losses)
+        yield Diet(
+            name=OBSERVE_TENTH, wanted=steps, least=steps, seconds=_seconds(conductor, OBSERVE_TENTH), lr_factor=0.1
+        )
     if _runs(conductor, RANDOM_INPUT):
         yield from _random_input(conductor, observed)
 

@@ -7,6 +7,7 @@ target, a target.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,8 @@ MIXERS = frozenset(
     }
 )
 """Functions in which data meets parameters."""
+CLOSELY = 16
+"""Batches of an experiment of which all statistics are taken; of later ones only in sampled steps."""
 TABLE_COLUMNS = 256
 MOST_CELLS = 2_000_000
 """Values of a leaf that statistics are taken over; more are strided."""
@@ -121,7 +124,8 @@ class Batches(Listener):
             leaf = Leaf(path, source, Batch(), None)  # the same batch again: only its role is needed
         else:
             labels = self._labels(path, tensor, source, size)
-            leaf = Leaf(path, source, described(path, tensor, source, own=own), labels)
+            closely = self.session.sampled or self.session.step < CLOSELY
+            leaf = Leaf(path, source, described(path, tensor, source, own=own, closely=closely), labels)
             if source == "call" and own and tensor.dim() > 1 and tensor.numel() < MOST_CELLS:
                 leaf.hashes = frozenset(row_hashes(tensor))
         self._marks[tensor] = leaf
@@ -239,8 +243,8 @@ class Batches(Listener):
             self.session.add(self._loaders[name])
 
 
-def described(path: str, tensor: Tensor, source: str, *, own: bool) -> Batch:
-    """Return the statistics of one leaf."""
+def described(path: str, tensor: Tensor, source: str, *, own: bool, closely: bool = True) -> Batch:
+    """Return the statistics of one leaf; not `closely`, only what it is, its hash and whether it is finite."""
     row = Batch(
         leaf=path,
         source=source,
@@ -250,6 +254,8 @@ def described(path: str, tensor: Tensor, source: str, *, own: bool) -> Batch:
         own=own,
     )
     if tensor.numel() == 0 or tensor.is_complex():
+        return row
+    if not closely and (not tensor.is_floating_point() or math.isfinite(float(tensor.detach().float().sum()))):
         return row
     values = tensor.detach().float().reshape(tensor.shape[0] if tensor.dim() else 1, -1)
     if values.numel() > MOST_CELLS:

@@ -53,7 +53,8 @@ class Modules(Listener):
         module = call.module
         name = self.session.names.path(module)
         self._all_calls[name] += 1
-        if self.session.experiment == OBSERVE and call.grad:
+        outermost = self.session.stack[0] if self.session.stack else call
+        if self.session.experiment == OBSERVE and outermost.grad:
             self._calls[name] += 1
             if name not in self.order:
                 self.order[name] = len(self.order)

@@ -79,7 +79,8 @@ class Parameters(Listener):
     def step_ended(self) -> None:
         """Count the iteration, measure weights and updates."""
         self._steps += 1
-        left = [t for t in self.conductor.owned.trained_tensors() if id(t) in self._arrived]
+        arrived = self._arrived
+        left = [t for t in self.conductor.owned.trained_tensors() if id(t) in arrived] if arrived else []
         for tensor in left:
             self._gradients[id(tensor)] += 1
         self._arrived = set()

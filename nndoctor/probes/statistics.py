@@ -1,8 +1,13 @@
-"""Statistics of one tensor: on its own device, over a bounded sample, read back only when the step is over."""
+"""Statistics of tensors: a bounded sample is taken in the step, on its device; the numbers are computed after it.
+
+In the step itself only a copy of the sample and the norm are made. Afterwards samples of the same length are stacked,
+so that the arithmetic and the wait for the device are paid once for many tensors.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,56 +23,73 @@ SATURATION = {"sigmoid": (0.025, 0.975), "tanh": (-0.95, 0.95), "softmax": (-mat
 
 @dataclass(slots=True)
 class Pending:
-    """Statistics that wait on the device."""
+    """A sample that waits to be summed up."""
 
     row: TensorStats
-    values: Tensor
+    sample: Tensor
+    norm: Tensor
 
 
 def measure(kind: str, name: str, tensor: Tensor, *, type_: str = "", order: int = 0) -> Pending | None:
-    """Begin to measure a tensor; None for what has no floating-point values."""
+    """Take a sample of a tensor; None for what has no floating-point values."""
     if tensor.is_sparse:
         tensor = tensor.coalesce()._values()
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return None
-    sample = strided(tensor, SAMPLE).float()
-    finite = torch.isfinite(sample)
-    good = torch.where(finite, sample, torch.zeros_like(sample))
-    count = finite.sum().clamp(min=1)
-    mean = good.sum() / count
-    variance = (torch.where(finite, sample - mean, torch.zeros_like(sample)) ** 2).sum() / count
-    low, high = SATURATION.get(type_.lower().removeprefix("log").replace("hardtanh", "tanh"), (math.nan, math.nan))
-    saturated = (
-        ((sample < low) | (sample > high)).float().mean() if not math.isnan(high) else sample.new_tensor(math.nan)
-    )
-    numbers = [
-        mean,
-        variance.sqrt(),
-        good.abs().max(),
-        tensor.detach().float().norm(),
-        (sample == 0).float().mean(),
-        saturated,
-        (~finite).sum().float(),
-    ]
+    detached = tensor.detach()
     row = TensorStats(kind=kind, name=name, type=type_, order=order, numel=tensor.numel())
-    return Pending(row, torch.stack([n.reshape(()) for n in numbers]))
+    norm = torch.linalg.vector_norm(detached, dtype=torch.float32)
+    return Pending(row, strided(detached, SAMPLE).to(torch.float32, copy=True), norm)
 
 
 def read(pending: list[Pending]) -> list[TensorStats]:
-    """Wait for the device, once for all, and return the rows."""
-    if not pending:
-        return []
-    table = torch.stack([p.values.cpu() for p in pending]).tolist()
-    return [
-        replace(
-            p.row,
-            mean=mean,
-            std=std,
-            absmax=absmax,
-            norm=norm,
-            zero_share=zeros,
-            saturated_share=saturated,
-            non_finite=int(bad) if math.isfinite(bad) else 0,
-        )
-        for p, (mean, std, absmax, norm, zeros, saturated, bad) in zip(pending, table, strict=True)
-    ]
+    """Return the rows of what was measured, in the same order."""
+    groups: defaultdict[tuple[int, torch.device], list[int]] = defaultdict(list)
+    for position, each in enumerate(pending):
+        groups[each.sample.numel(), each.sample.device].append(position)
+    rows: dict[int, TensorStats] = {}
+    for positions in groups.values():
+        chosen = [pending[i] for i in positions]
+        samples = torch.stack([each.sample for each in chosen])
+        norms = torch.stack([each.norm for each in chosen])
+        tails = torch.tensor([_tails(each.row.type) for each in chosen], device=samples.device)
+        for position, each, numbers in zip(positions, chosen, _summed(samples, norms, tails), strict=True):
+            mean, std, absmax, norm, zeros, saturated, bad = numbers
+            rows[position] = replace(
+                each.row,
+                mean=mean,
+                std=std,
+                absmax=absmax,
+                norm=norm,
+                zero_share=zeros,
+                non_finite=int(bad),
+                saturated_share=saturated if _has_tails(each.row.type) else math.nan,
+            )
+    return [rows[i] for i in range(len(pending))]
+
+
+def _summed(samples: Tensor, norms: Tensor, tails: Tensor) -> list[list[float]]:
+    """Return mean, std, absmax, norm, zero share, saturated share and non-finite count of every row."""
+    finite = torch.isfinite(samples)
+    count = finite.sum(dim=1).clamp(min=1)
+    good = torch.where(finite, samples, torch.zeros_like(samples))
+    mean = good.sum(dim=1) / count
+    spread = torch.where(finite, samples - mean[:, None], torch.zeros_like(samples))
+    std = ((spread**2).sum(dim=1) / count).sqrt()
+    saturated = ((samples < tails[:, :1]) | (samples > tails[:, 1:])).float().mean(dim=1)
+    zeros = (samples == 0).float().mean(dim=1)
+    columns = [mean, std, good.abs().amax(dim=1), norms, zeros, saturated, (~finite).sum(dim=1).float()]
+    table: list[list[float]] = torch.stack(columns, dim=1).cpu().tolist()
+    return table
+
+
+def _plain(kind: str) -> str:
+    return kind.lower().removeprefix("log").replace("hardtanh", "tanh")
+
+
+def _has_tails(kind: str) -> bool:
+    return _plain(kind) in SATURATION
+
+
+def _tails(kind: str) -> tuple[float, float]:
+    return SATURATION.get(_plain(kind), (-math.inf, math.inf))

@@ -14,6 +14,7 @@ from torch import Tensor
 from nndoctor.fingerprint import changed, fingerprint
 from nndoctor.places import user_place
 from nndoctor.probes import graph
+from nndoctor.probes.gradients import Gradients
 from nndoctor.records import Backward, OptimizerStep, Step
 from nndoctor.session import Call, Listener, Pass, Session
 
@@ -36,6 +37,8 @@ class Steps(Listener):
         self.parameters = parameters
         self._dirty: dict[int, Tensor] = {}
         """Parameters whose gradient has not been seen cleared since the last step of their optimizer."""
+        self._gradients = Gradients()
+        self._tensors: list[Tensor] = []
         self._had: set[int] = set()
         """Parameters with a non-zero gradient after the last backward pass."""
         self._passes_since: defaultdict[int, int] = defaultdict(int)
@@ -56,7 +59,11 @@ class Steps(Listener):
 
     def _begin(self) -> None:
         if self._before is None:
-            self._before = fingerprint(self.conductor.owned.trained_tensors())
+            self._tensors = self.conductor.owned.trained_tensors()
+            self._before = fingerprint(self._tensors)
+
+    def _looks_closely(self) -> bool:
+        return self.session.step < WALKED_STEPS or self.session.sampled
 
     def outer_call(self, call: Call) -> None:
         """The clock of the very first iteration starts with its first call."""
@@ -68,11 +75,10 @@ class Steps(Listener):
         self._begin()
         if self.session.in_optimizer is None or not self._values:
             self._values += [root.detach().sum() / this.scale for root in this.roots]
-        for key, tensor in list(self._dirty.items()):
-            if not _non_zero(tensor):
-                del self._dirty[key]
+        alive = self._gradients.alive(self._dirty.values())
+        self._dirty = {key: tensor for key, tensor in self._dirty.items() if key in alive}
         reached, found = -1, {}
-        if self.session.step < WALKED_STEPS or self.session.sampled:
+        if self._looks_closely():
             found = graph.leaves(this.roots)
             reached = self.parameters.reached(found)
         file, line, function = this.place
@@ -92,7 +98,7 @@ class Steps(Listener):
         self.session.add(replace(self._backward, failed=this.failed))
         self._passes += 1
         self._inside += 1
-        self._had = {id(t) for t in self.conductor.owned.trained_tensors() if _non_zero(t)}
+        self._had = self._gradients.alive(self._tensors)
         for key in list(self._passes_since):
             self._passes_since[key] += 1
         self.parameters.gradients_arrived(self._had)
@@ -101,12 +107,12 @@ class Steps(Listener):
         """Measure the gradients that the optimizer gets."""
         held = [p for group in optimizer.param_groups for p in group["params"]]
         self._begin()
-        norms = _norms([p.grad for p in held if p.grad is not None])
-        alive = {id(p) for p in held if _non_zero(p)}
+        norms = self._gradients.norms(held)
+        alive = {key for key, norm in norms.items() if norm != 0.0}
         rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
         rate = max(rates, default=math.nan)
         self._lr = rate if math.isnan(self._lr) else max(rate, self._lr)
-        norm = math.sqrt(sum(n * n for n in norms)) if norms else 0.0
+        norm = math.sqrt(sum(n * n for n in norms.values()))
         file, line, function = user_place()
         self._row = OptimizerStep(
             optimizer=self.session.names.numbered(optimizer),
@@ -123,17 +129,17 @@ class Steps(Listener):
         )
         self._finite = self._finite and math.isfinite(norm)
         self._inside = 0
-        self._step_before = fingerprint(held)
+        self._step_before = fingerprint(held) if self._looks_closely() else None
         self.parameters.gradients_taken(held, alive)
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Measure what the step did, and begin to watch for the gradients to be cleared."""
         held = [p for group in optimizer.param_groups for p in group["params"]]
         row, before = self._row, self._step_before
-        if row is None or before is None:
+        if row is None:
             return
         if self._inside:  # a closure ran inside the step: its own gradients count, not those of before
-            alive = {id(p) for p in held if _non_zero(p)}
+            alive = self._gradients.alive(held)
             row = replace(
                 row,
                 with_gradient=len(alive),
@@ -142,16 +148,16 @@ class Steps(Listener):
                 stale=sum(id(p) in self._dirty and id(p) in alive for p in held),
             )
             self.parameters.gradients_taken(held, alive)
-        self.session.add(replace(row, changed=_changed_count(held, before)))
+        self.session.add(replace(row, changed=-1 if before is None else _changed_count(held, before)))
         self._stepped.append(id(optimizer))
         self._passes_since[id(optimizer)] = 0
-        for p in held:
-            if _non_zero(p):
-                self._dirty[id(p)] = p
+        alive = self._gradients.alive(held)
+        self._dirty.update((id(p), p) for p in held if id(p) in alive)
 
     def step_ended(self) -> None:
         """Record the iteration."""
-        now = fingerprint(self.conductor.owned.trained_tensors())
+        self._begin()
+        now = fingerprint(self._tensors)
         values = [float(value) for value in self._values]
         loss = sum(values) if values else math.nan
         finite = self._finite and all(map(math.isfinite, values)) and bool(torch.isfinite(now).all())
@@ -181,20 +187,6 @@ class Steps(Listener):
             objectives=max(1, min(len(set(self._stepped)), self._passes)),
         )
         self._reset()
-
-
-def _non_zero(tensor: Tensor) -> bool:
-    gradient = tensor.grad
-    if gradient is None:
-        return False
-    if gradient.is_sparse:
-        gradient = gradient._values()
-    return bool(gradient.any())
-
-
-def _norms(gradients: list[Tensor]) -> list[float]:
-    dense = [g.coalesce()._values() if g.is_sparse else g for g in gradients]
-    return [float(n) for n in torch._foreach_norm(dense)] if dense else []
 
 
 def _changed_count(held: list[Tensor], before: Tensor) -> int:

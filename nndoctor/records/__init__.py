@@ -10,6 +10,7 @@ Every field has a default: a recording made by an older version then still loads
 from nndoctor.records.base import (
     COAST,
     OBSERVE,
+    OBSERVE_TENTH,
     OVERFIT,
     RANDOM_INPUT,
     TRACE,
@@ -61,6 +62,7 @@ __all__ = [
     "COAST",
     "KINDS",
     "OBSERVE",
+    "OBSERVE_TENTH",
     "OVERFIT",
     "RANDOM_INPUT",
     "TRACE",

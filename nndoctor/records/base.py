@@ -7,6 +7,8 @@ from typing import ClassVar
 
 OBSERVE = "observe"
 """The experiment in which the script trains on its own batches from its own start state."""
+OBSERVE_TENTH = "observe:x0.1"
+"""The batches of `observe` again at a tenth of the learning rate; run if the loss rose in `observe`."""
 COAST = "coast"
 """What the script does by itself after the experiments: validation, later epochs cut to a few batches, its end."""
 OVERFIT = "overfit"

@@ -24,9 +24,10 @@ def batches(
     role: str = "input",
     value: float = 0.0,
 ) -> list[Record]:
+    equal = copies or (constant and not math.isnan(value))
     return [
         Batch(step=i, role=role, leaf=leaf, source="loader", shape=shape, dtype=dtype, constant=constant,
-              identical_samples=copies or constant, min=value, max=value, std=0.0, content=f"{leaf}{i}")
+              identical_samples=equal, min=value, max=value, std=0.0, content=f"{leaf}{i}")
         for i in range(count)
     ]  # fmt: skip
 

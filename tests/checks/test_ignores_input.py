@@ -89,7 +89,7 @@ def test_warns_if_the_models_own_noise_drowns_the_input() -> None:
         pytest.param([*both(), *FITS, Experiment(name=OBSERVE, objectives=2)], id="adversarial"),
         pytest.param([*both(loss=math.nan), *FITS], id="NaN"),
         pytest.param([*both(), *FITS, NonFinite(step=3)], id="after the first NaN"),
-        pytest.param(both() + [EvalGap(difference=1.2, repeat=0)], id="dropout"),
+        pytest.param([*both(), EvalGap(difference=1.2, repeat=0)], id="dropout"),
     ],
 )
 def test_is_silent(records: list[Record]) -> None:

@@ -47,7 +47,6 @@ def test_finds_saturation_before_the_first_step():
         pytest.param(recording([0.051] * 4, [300, 150, 120, 110]), id="large inputs, good weights"),
         pytest.param(recording([0.125, 0.125, 0.125, 1e-4], [1, 1, 1, 1e-3]), id="a small last layer"),
         pytest.param(recording([1.0] * 4, [8, 9, 8, 9]), id="normalised on the way"),
-        pytest.param(recording([0.125] * 4, [math.nan] * 4), id="NaN"),
     ],
 )
 def test_is_silent(run):
@@ -55,7 +54,13 @@ def test_is_silent(run):
 
 
 @pytest.mark.parametrize("fields", [{"loaded": True}, {"module_type": "Embedding"}, {"std": 0.0}])
-def test_does_not_judge(fields):
+def test_does_not_judge_others(fields):
     stds = [fields.pop("std", 1.0)] * 4
     with pytest.raises(Skip):
         initialisation_scale(recording(stds, [8, 60, 500, 4e3], **fields))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_does_not_judge_what_is_not_finite(value):
+    with pytest.raises(Skip):
+        initialisation_scale(recording([0.125] * 4, [value] * 4))

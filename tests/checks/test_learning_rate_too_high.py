@@ -9,6 +9,7 @@ from nndoctor.records import (
     OBSERVE,
     OVERFIT,
     Experiment,
+    LossCall,
     NonFinite,
     Optimizer,
     Parameter,
@@ -68,8 +69,19 @@ def test_is_silent(run):
     assert learning_rate_too_high(run) == []
 
 
-def test_without_the_experiment_it_is_a_warning():
-    [finding] = learning_rate_too_high(recording(RISES))
+def test_finds_one_that_falls_slowly_at_a_tenth():
+    slowly = [4.5 - 0.03 * i for i in range(60)]
+    assert len(learning_rate_too_high(recording([4.5] + [17.0] * 39, [4.5] + [17.0] * 59, slowly))) == 1
+
+
+def test_a_loss_below_that_of_a_constant_prediction_is_not_accused():
+    calls = [LossCall(step=i, value=x, prior_loss=2.3) for i, x in enumerate([0.1] * 3 + [0.2] * 37)]
+    assert learning_rate_too_high(recording([0.1] * 3 + [0.2] * 37, None, None, *calls)) == []
+
+
+@pytest.mark.parametrize("user", [None, FALLS])
+def test_without_the_experiment_it_is_a_warning(user):
+    [finding] = learning_rate_too_high(recording(RISES, user))
     assert finding.severity is Severity.WARNING
     assert not finding.certain
 

@@ -50,8 +50,7 @@ def test_reports_kelvin() -> None:
 
 
 def test_reports_columns_that_hide_each_other() -> None:
-    columns = ((-50.0, 1.0), (50.0, 1.0), (0.0, 1.0))
-    [finding] = found(*batches(0, 19, -53, 53, TABLE, columns=columns[:2]), *batches(0, 1, -3, 3, leaf="1"))[:1]
+    [finding] = found(*batches(0, 19, -53, 53, (32, 2), columns=((-50.0, 1.0), (50.0, 1.0))))
     assert "2 of 2 columns" in finding.message
 
 

@@ -30,10 +30,10 @@ def no_gradient(
     """A part of the model never gets a gradient, while the rest does.
 
     ## What it does
-    Reports trainable parameters of modules that run in training, whose gradient was missing or exactly zero at every one
-    of at least `min_steps` optimizer steps and whose value nothing else changed, while other parameters had a gradient.
-    If all are without, `loss-detached` or another check says why. A branch that runs after all trained layers (its
-    output is just not used), a loaded part and the parts named in `spare` are a warning.
+    Reports trainable parameters of modules that run in training, whose gradient was missing or exactly zero at every
+    one of at least `min_steps` optimizer steps and whose value nothing else changed, while other parameters had a
+    gradient. If all are without, `loss-detached` or another check says why. A branch that runs after all trained layers
+    (its output is just not used), a loaded part and the parts named in `spare` are a warning.
 
     ## Why is this bad?
     The graph is cut between these layers and the loss, by `.detach()`, `.data`, `no_grad`, numpy or `torch.tensor(...)`

@@ -36,8 +36,8 @@ def parameters_not_in_optimizer(
     ## What it does
     Reports registered parameters with `requires_grad=True` to which the graph of the loss led in more than
     `min_reached` of the steps, that are in no optimizer and whose value did not change. Only bias-like vectors: a
-    warning. Loaded weights, or weights of an earlier phase: a note. Weights that the script updates by hand are left
-    alone, and so are networks whose output is computed under `no_grad`.
+    warning. Loaded weights: a note. Left alone are weights that an earlier phase of the script trained or that the
+    script updates by hand, and networks whose output is computed under `no_grad`.
 
     ## Why is this bad?
     The gradients are computed and then nobody uses them: the layers keep their random weights. Usually the optimizer
@@ -68,19 +68,25 @@ def parameters_not_in_optimizer(
             continue
         judged = True
         trainable = [p for p in rows if p.registered and p.requires_grad and p.called]
-        missing = [p for p in trainable if not p.optimizer and not p.changed and p.reached > min_reached * p.walked]
+        earlier = {p.name for p in run.rows(Parameter) if p.segment < segment and p.changed}
+        missing = [
+            p
+            for p in trainable
+            if not p.optimizer and not p.changed and p.reached > min_reached * p.walked and p.name not in earlier
+        ]
         fresh = [p for p in missing if not p.loaded]
-        if fresh and trained_before(run, segment, fresh):
+        if trained_before(run, segment, fresh):
+            missing = [p for p in missing if p.loaded]
             fresh = []
         if missing:
             builder = optimizer_named(run, steps.most_common(1)[0][0])
-            yield _finding(fresh or missing, trainable, builder, kept=not fresh)
+            yield _finding(fresh or missing, trainable, builder, loaded=not fresh)
     if not judged:
         raise Skip("no optimizer step was seen")
 
 
 def _finding(
-    missing: Sequence[Parameter], trainable: Sequence[Parameter], builder: Optimizer | None, *, kept: bool
+    missing: Sequence[Parameter], trainable: Sequence[Parameter], builder: Optimizer | None, *, loaded: bool
 ) -> Finding:
     share = share_of(missing, trainable)
     foreign = builder.foreign if builder else 0
@@ -91,12 +97,12 @@ def _finding(
             "so a layer or the model was replaced after it was built."
         )
     severity = None
-    if kept:
+    if loaded:
         severity = Severity.NOTE
         advice = "Set `requires_grad_(False)` on them if they are meant to stay as they are: it saves their gradients."
     elif all(len(p.shape) < 2 for p in missing):
         severity = Severity.WARNING
-    before = " They were trained before, so this may be meant." if kept else ""
+    before = " They were loaded, so this may be meant." if loaded else ""
     return Finding(
         message=f"{len(missing)} of {len(trainable)} trainable parameters ({share:.0%} of the weights) are in no "
         f"optimizer and do not change: {names_shown([p.name for p in missing])}.{before}",

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
 from nndoctor.records import COAST, OBSERVE, OVERFIT, Optimizer, Step
 from nndoctor_checks.depth import explodes_from_the_start
-from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives
+from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives, prior_of
 from nndoctor_checks.numerics import accidents, has_hole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TENTH = f"{OVERFIT}:x0.1"
+ABOVE_PRIOR = 1.1
+"""A loss this far above that of a constant prediction is worse than having learnt nothing."""
 FEW = 3
 """Steps at the beginning whose typical loss counts as the start of the observed run: its batches differ."""
 
@@ -48,11 +50,12 @@ def learning_rate_too_high(
     """The learning rate is so high that the loss jumps about or diverges; a tenth of it is stable.
 
     ## What it does
-    Compares the experiment on one small batch at your learning rate with the same at a tenth of it. Reports if at
-    yours the loss ended in NaN, rose by `risen` or kept more than `stuck` of its start, at a tenth it fell below
-    `stuck` and below half of that, and on your own batches it did not fall either. Without the second experiment, a
-    loss that diverges on your own batches is a warning. What is not blamed on the rate: a NaN from a formula (log or
-    division of 0), and gradients that explode through the depth before anything was trained.
+    Compares the experiment on one small batch at your learning rate with the same at a tenth of it. Reports if at yours
+    the loss ended in NaN or rose by `risen` while at a tenth it fell, or kept more than `stuck` of its start while at a
+    tenth it fell below that and to less than half, and on your own batches it did not fall either. Without the second
+    experiment (none is made if your rate fits the one batch), a loss that diverges on your own batches and ends above
+    that of a constant prediction is a warning. What is not blamed on the rate: a NaN from a formula (log or division
+    of 0), and gradients that explode through the depth before anything was trained.
 
     ## Why is this bad?
     A step is right only as far as the loss is nearly a plane. Where it curves, a step longer than two over the
@@ -86,10 +89,10 @@ def learning_rate_too_high(
         user, tenth = tried.get(OVERFIT), tried.get(TENTH)
         if own is None or _left(own, math.nan) <= falling:
             continue
-        if user is not None and tenth is not None:
-            if _unstable(user, tenth, floor_of(run, tenth, segment), risen, stuck):
+        if user is not None and tenth is not None and _left(user, math.nan) > stuck:
+            if _unstable(user, tenth, floor_of(run, tenth, segment), (risen, stuck, falling)):
                 yield _finding(run, segment, {OVERFIT: user, TENTH: tenth, OBSERVE: own})
-        elif _diverged(own, risen) and (user is None or _diverged(user, risen)):
+        elif _diverged(own, risen) and not own.end < ABOVE_PRIOR * prior_of(run, own, segment):
             yield _finding(run, segment, {OBSERVE: own}, certain=False)
     if reasons and len(reasons) == len({s.segment for s in run.rows(Step)}):
         raise Skip(reasons[0])
@@ -118,12 +121,15 @@ def _diverged(course: Descent, risen: float) -> bool:
     return course.diverged or _left(course, math.nan) > risen
 
 
-def _unstable(user: Descent, tenth: Descent, floor: float, risen: float, stuck: float) -> bool:
-    """Whether the batch is fitted at a tenth of the learning rate and not at the user's."""
+def _unstable(user: Descent, tenth: Descent, floor: float, marks: tuple[float, float, float]) -> bool:
+    """Whether the batch is learnt at a tenth of the learning rate and not at the user's."""
+    risen, stuck, falling = marks
     left, left_at_tenth = _left(user, floor), _left(tenth, floor)
-    calm = tenth.highest < tenth.start  # the last quarter stays below the start throughout
-    worse = left > risen or (left > stuck and left > 2 * left_at_tenth)
-    return calm and left_at_tenth < stuck and worse
+    if not tenth.highest < tenth.start:  # the last quarter must stay below the start throughout
+        return False
+    if left > risen:
+        return left_at_tenth < falling
+    return left > stuck and left_at_tenth < stuck and left > 2 * left_at_tenth
 
 
 def _finding(run: Recording, segment: int, courses: Mapping[str, Descent], *, certain: bool = True) -> Finding:
@@ -134,11 +140,11 @@ def _finding(run: Recording, segment: int, courses: Mapping[str, Descent], *, ce
     if certain:
         user, tenth = courses[OVERFIT], courses[TENTH]
         story = (
-            f"on one batch the loss {_course(user)}, and with a tenth of it {_course(tenth)}; on your own batches it "
-            f"{_course(own)}"
+            f"on one batch the loss {_course(user)}, and at a tenth of the rate it {_course(tenth)}; "
+            f"on your own batches it {_course(own)}"
         )
     else:
-        story = f"the loss {_course(own)}; no smaller rate was tried"
+        story = f"the loss {_course(own)}; whether a smaller rate is stable was not tried"
     smaller = f"{rate / 10:.1g}" if rate > 0 else "a tenth"
     return Finding(
         message=f"With {name} and a learning rate of {rate:.3g} {story}.",

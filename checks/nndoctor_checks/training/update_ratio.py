@@ -105,7 +105,7 @@ def _finding(
     )
     optimizer = next((o for o in run.rows(Optimizer) if o.name == weights[0].optimizer), None)
     return Finding(
-        message=f"In one step {names_shown(names)} change{'s' if len(names) == 1 else ''} by {value:.2g} of the own size "
+        message=f"In one step {names_shown(names)} change{'s' if len(names) == 1 else ''} by {value:.2g} of its size "
         f"(std of the update / std of the weight){of_rate}; about 0.001 is usual.{beside}",
         advice=advice,
         where=SourceLine.of(optimizer) or SourceLine.of(weights[0]),

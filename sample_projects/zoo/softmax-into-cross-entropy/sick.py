@@ -55,7 +55,7 @@ val_loader = DataLoader(TensorDataset(x_val, y_val), batch_size=120)
 
 model = build_model()
 criterion = nn.CrossEntropyLoss()
-optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 for epoch in range(5):
     train_loss = train_one_epoch(model, train_loader, criterion, optimizer)
     val_loss, val_acc = evaluate(model, val_loader, criterion)
