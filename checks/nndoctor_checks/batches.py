@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import SourceLine
 from nndoctor.records import COAST, OBSERVE, TRAIN, Batch, Loader
-
 from nndoctor_checks.observed import by_segment, observed
 
 if TYPE_CHECKING:

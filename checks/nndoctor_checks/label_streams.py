@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndoctor.records import OBSERVE, TRAIN, Batch, Experiment, Labels, Step
-
 from nndoctor_checks.observed import observed
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ from collections import defaultdict
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
-from nndoctor.records import TRAIN, LossCall
-
+from nndoctor.records import TRAIN, LossCall, Step
 from nndoctor_checks.observed import observed
 from nndoctor_checks.tails import standard_score
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from nndoctor import Recording
 
 Scores = dict[int, list[LossCall]]
@@ -29,13 +30,22 @@ def scored(run: Recording, segment: int, experiment: str) -> Scores:
     return dict(found)
 
 
-class Comparison:
-    """Two experiments on the same batches; the second half of their common steps is compared."""
+def first_pass(run: Recording, segment: int) -> set[int]:
+    """Return the observed steps in which no sample came a second time, as far as the epochs tell."""
+    steps = [s for s in observed(run, Step) if s.segment == segment]
+    return {s.step for s in steps if s.epoch == steps[0].epoch}
 
-    def __init__(self, real: Scores, noise: Scores) -> None:
+
+class Comparison:
+    """Two experiments on the same batches; the second half of their common steps is compared.
+
+    Only steps of `fresh` count, the first pass over the data: in the second one, even random inputs are known by heart.
+    """
+
+    def __init__(self, real: Scores, noise: Scores, fresh: Collection[int]) -> None:
         self.real = real
         self.noise = noise
-        self.steps = sorted(real.keys() & noise.keys())
+        self.steps = sorted(real.keys() & noise.keys() & set(fresh))
         self.half = self.steps[len(self.steps) // 2 :]
 
     @property

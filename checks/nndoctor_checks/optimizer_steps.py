@@ -6,7 +6,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from nndoctor.records import OptimizerStep
-
 from nndoctor_checks.observed import by_segment, observed
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ class Modules(Listener):
         self.era = era
         self.batches = batches
         self.order: dict[str, int] = {}
-        self._types: dict[str, str] = {}
+        self._segment = 0
         self._calls: defaultdict[str, int] = defaultdict(int)
         self._all_calls: defaultdict[str, int] = defaultdict(int)
         self._stray: dict[str, nn.Module] = {}
@@ -54,11 +54,14 @@ class Modules(Listener):
         name = self.session.names.path(module)
         self._all_calls[name] += 1
         outermost = self.session.stack[0] if self.session.stack else call
+        if self.session.segment != self._segment:
+            self._segment = self.session.segment
+            self._calls.clear()
+            self.order.clear()
         if self.session.experiment == OBSERVE and outermost.grad:
             self._calls[name] += 1
             if name not in self.order:
                 self.order[name] = len(self.order)
-                self._types[name] = type(module).__name__
         if self.session.stack:
             top = self.session.names.root_of(module)
             if top is not self.session.names.root_of(self.session.stack[0].module):
@@ -71,6 +74,11 @@ class Modules(Listener):
     def was_called(self, path: str) -> bool:
         """Whether a module ran in a training step of `observe`."""
         return self._calls[path] > 0
+
+    def took_part(self, root: nn.Module, name: str) -> bool:
+        """Whether any module of a model ran in this segment's `observe`, or an optimizer holds a part of it."""
+        ran = self._calls[name] > 0 or any(self._calls[self.session.names.path(m)] for m in root.modules())
+        return ran or not self.conductor.owned.is_foreign(root)
 
     def is_stray(self, path: str) -> bool:
         """Whether a module ran inside another without being registered in it."""
@@ -197,7 +205,8 @@ class Modules(Listener):
 
     def _tree(self) -> None:
         for root, root_name in list(self.session.names.roots()):
-            if next(root.parameters(), None) is None or root_name in self._stray:
+            empty = next(root.parameters(), None) is None
+            if empty or root_name in self._stray or not self.took_part(root, root_name):
                 continue
             for module in root.modules():
                 self.session.add(self._row(module, root_name, registered=True))

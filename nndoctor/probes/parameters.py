@@ -31,6 +31,7 @@ class Parameters(Listener):
         self.conductor = conductor
         self.modules = modules
         self._reached: defaultdict[int, int] = defaultdict(int)
+        self._ever: defaultdict[int, int] = defaultdict(int)
         self._gradients: defaultdict[int, int] = defaultdict(int)
         self._walked = 0
         self._steps = 0
@@ -43,14 +44,16 @@ class Parameters(Listener):
 
     def reached(self, found: dict[int, Tensor]) -> int:
         """Take in the leaves behind a loss; return how many of them training could change."""
-        self._walked += 1
+        observing = self.session.experiment == OBSERVE
+        self._walked += observing
         trained = self._held()
         count = 0
         for key, tensor in found.items():
             if self.session.names.parameter(tensor) is not None or key in trained or isinstance(tensor, nn.Parameter):
                 count += 1
-            self._reached[key] += 1
-            if key not in trained and not isinstance(tensor, nn.Parameter) and self._reached[key] >= 2:
+            self._reached[key] += observing
+            self._ever[key] += 1
+            if key not in trained and not isinstance(tensor, nn.Parameter) and self._ever[key] >= 2:
                 self.conductor.owned.leaves[key] = tensor  # a bare tensor that stays from step to step
             if isinstance(tensor, nn.Parameter) or key in trained:
                 self.conductor.owned.leaves.setdefault(key, tensor)
@@ -63,8 +66,9 @@ class Parameters(Listener):
     def gradients_taken(self, held: list[Tensor], alive: set[int]) -> None:
         """Count gradients as an optimizer gets them; measure them in sampled steps."""
         self._arrived -= {id(p) for p in held}
-        for key in alive:
-            self._gradients[key] += 1
+        if self.session.experiment == OBSERVE:
+            for key in alive:
+                self._gradients[key] += 1
         if self.session.sampled and self.session.experiment == OBSERVE:
             self._measure(held, "gradient")
 
@@ -78,8 +82,9 @@ class Parameters(Listener):
 
     def step_ended(self) -> None:
         """Count the iteration, measure weights and updates."""
-        self._steps += 1
-        arrived = self._arrived
+        observing = self.session.experiment == OBSERVE
+        self._steps += observing
+        arrived = self._arrived if observing else set()
         left = [t for t in self.conductor.owned.trained_tensors() if id(t) in arrived] if arrived else []
         for tensor in left:
             self._gradients[id(tensor)] += 1
@@ -130,8 +135,9 @@ class Parameters(Listener):
 
     def _all(self) -> list[Tensor]:
         found: dict[int, Tensor] = {}
-        for root, _ in self.session.names.roots():
-            found.update((id(p), p) for p in root.parameters())
+        for root, name in self.session.names.roots():
+            if self.modules.took_part(root, name):
+                found.update((id(p), p) for p in root.parameters())
         found.update(self.conductor.owned.leaves)
         for optimizer in self.conductor.owned.optimizers:
             for group in getattr(optimizer, "param_groups", []):
@@ -148,6 +154,11 @@ class Parameters(Listener):
                 known = self.session.names.parameter(tensor)
                 if known is not None:
                     return known[0], known[1]
+        for module in list(self.session.names.modules):
+            own = next((key for key, value in vars(module).items() if value is tensor), None)
+            if own is not None:  # a plain attribute: the module runs with it and does not know that it is a parameter
+                path = self.session.names.path(module)
+                return f"{path}.{own}", module
         shape = "x".join(map(str, tensor.shape))
         name = self._leaf_names.setdefault(id(tensor), f"tensor{len(self._leaf_names)}[{shape}]")
         return name, None
@@ -171,7 +182,7 @@ class Parameters(Listener):
             shape=tuple(tensor.shape),
             numel=tensor.numel(),
             requires_grad=tensor.requires_grad,
-            registered=owner is not None and not self.modules.is_stray(path),
+            registered=names.parameter(tensor) is not None and not self.modules.is_stray(path),
             optimizer=holder,
             loaded=self.conductor.owned.is_loaded(tensor),
             called=owner is None or self.modules.was_called(path),

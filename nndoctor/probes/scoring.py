@@ -29,7 +29,31 @@ def scored(row: LossCall, prediction: Tensor, target: Tensor, ignore: int) -> Lo
         return _binary(row, prediction, target)
     if row.function in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "sub"):
         return _regression(row, prediction, target)
+    if row.function == "mul":
+        return _log_likelihood(row, prediction, target)
     return row
+
+
+def _log_likelihood(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
+    """`y * log(p)`: one half of a binary cross-entropy by hand; the other half is judged in the same way."""
+    values = target.float()
+    if (
+        prediction.shape != target.shape
+        or float(prediction.max()) > 0
+        or not bool(((values == 0) | (values == 1)).all())
+    ):
+        return row
+    predicted = prediction.float().exp() > 0.5
+    base = float(values.mean())
+    return replace(
+        row,
+        metric="binary-accuracy",
+        score=float((predicted == (values > 0)).float().mean()),
+        chance=max(base, 1 - base),
+        classes=2,
+        distinct_predictions=int(torch.unique(predicted).numel()),
+        distinct_targets=int(torch.unique(values).numel()),
+    )
 
 
 def _described(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from nndoctor import Finding, Recording, Skip
 from nndoctor.records import Backward, OptimizerStep, Record
 from nndoctor_checks.procedure.backward_never_called import backward_never_called

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
+
 from nndoctor import Finding, Recording, Severity, Skip
 from nndoctor.records import Batch, Experiment, Labels, Loader, LossCall, Record
 from nndoctor_checks.dataset.class_imbalance import class_imbalance

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from nndoctor import Finding, Recording, Severity, Skip
 from nndoctor.records import Batch, Loader, Record
 from nndoctor_checks.dataset.constant_input import constant_input
@@ -17,6 +18,7 @@ def found(*records: Record) -> list[Finding]:
 def batches(
     leaf: str = "0",
     shape: tuple[int, ...] = (32, 1, 8, 8),
+    *,
     count: int = 5,
     constant: bool = False,
     copies: bool = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from nndoctor import Finding, Recording, Skip
 from nndoctor.records import OptimizerStep, Record
 from nndoctor_checks.procedure.gradients_cleared_before_step import gradients_cleared_before_step

@@ -63,6 +63,7 @@ def test_finds_a_rate_of_which_a_tenth_is_stable(own, user):
         pytest.param(recording(JUMPS, FALLS), id="fits one batch at this rate"),
         pytest.param(recording(JUMPS, [2.3 - 0.03 * i for i in range(60)], FALLS), id="slower, but half way there"),
         pytest.param(recording([2.3] * 40), id="flat"),
+        pytest.param(recording([2.3, 2.2, 2.3, 2.2, math.nan]), id="NaN out of the blue"),
     ],
 )
 def test_is_silent(run):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from nndoctor import Finding, Recording, Severity, Skip
 from nndoctor.records import NonFinite, OptimizerStep, Record
 from nndoctor_checks.procedure.missing_zero_grad import missing_zero_grad

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
+
 from nndoctor import Finding, Recording, Severity
 from nndoctor.records import Batch, Loader, NonFinite, Record, Step
 from nndoctor_checks.dataset.non_finite_input import non_finite_input

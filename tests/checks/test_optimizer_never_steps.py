@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from nndoctor import Finding, Recording, Severity
 from nndoctor.records import OVERFIT, Backward, Optimizer, OptimizerStep, Record, Step
 from nndoctor_checks.procedure.optimizer_never_steps import optimizer_never_steps
@@ -17,7 +18,7 @@ def found(*records: Record) -> list[Finding]:
 
 
 def steps(
-    count: int, experiment: str = "observe", changed: bool = False, stepped: int = 0, reached: int = 4
+    count: int, experiment: str = "observe", *, changed: bool = False, stepped: int = 0, reached: int = 4
 ) -> list[Record]:
     rows: list[Record] = []
     for i in range(count):

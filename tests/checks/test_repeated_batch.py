@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from nndoctor import Finding, Recording, Severity
-from nndoctor.records import COAST, VALIDATION, Batch, Loader, Record
+from nndoctor.records import COAST, VALIDATION, Batch, Loader, LossCall, Record
 from nndoctor_checks.dataset.repeated_batch import repeated_batch
 
 LOADER = Loader(name="loader", split="train", size=1497, batch_size=32, batches=47, file="train.py", line=48)
@@ -52,6 +53,7 @@ def test_beside_a_source_that_varies_it_is_a_warning() -> None:
     "records",
     [
         pytest.param([scored(200)], id="ten times as much validation data"),
+        pytest.param([LossCall(input_shape=(20, 1)), LossCall(split=VALIDATION, input_shape=(200, 1))], id="its loss"),
         pytest.param([replace(batches("b", source="call")[0], experiment=COAST)], id="other batches later"),
     ],
 )

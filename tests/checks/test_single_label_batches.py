@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from nndoctor import Finding, Recording, Severity, Skip
 from nndoctor.records import Experiment, Labels, Loader, LossCall, Record
 from nndoctor_checks.dataset.single_label_batches import single_label_batches

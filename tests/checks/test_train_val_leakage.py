@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from nndoctor import Finding, Recording, Severity
 from nndoctor.records import VALIDATION, Batch, Loader, Overlap, Record
 from nndoctor_checks.normalisation.train_val_leakage import train_val_leakage

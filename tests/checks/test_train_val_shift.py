@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from nndoctor import Finding, Recording, Severity, Skip
 from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, Batch, Loader, Record
 from nndoctor_checks.normalisation.train_val_shift import train_val_shift

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
+
 from nndoctor import Finding, Recording, Severity, Skip
 from nndoctor.records import VALIDATION, Batch, Experiment, Labels, Loader, Module, Record
 from nndoctor_checks.dataset.unshuffled_data import unshuffled_data
@@ -19,7 +20,7 @@ def found(*records: Record) -> list[Finding]:
     return unshuffled_data(Recording.of(records))
 
 
-def labels(values: list[int], size: int = 32, continuous: bool = False, source: str = "loader") -> list[Record]:
+def labels(values: list[int], size: int = 32, *, continuous: bool = False, source: str = "loader") -> list[Record]:
     starts = range(0, len(values), size)
     return [
         Labels(step=i, source=source, leaf="1", values=tuple(values[s : s + size]), continuous=continuous)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from nndoctor import Finding, Recording, Skip
 from nndoctor.records import Batch, Loader, Module, Record, TensorStats
 from nndoctor_checks.normalisation.unstandardised_input import unstandardised_input
@@ -24,6 +25,7 @@ def batches(
     shape: tuple[int, ...] = IMAGE,
     leaf: str = "0",
     dtype: str = "float32",
+    *,
     integral: bool = False,
     columns: tuple[tuple[float, float], ...] = (),
 ) -> list[Record]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, Table, check
 from nndoctor.records import TRAIN, Labels, LossCall
-
 from nndoctor_checks.batches import is_float, leaf_name, loader_named, place_of, training_batches
 from nndoctor_checks.label_streams import adversarial, different_batches, streams
 from nndoctor_checks.observed import observed

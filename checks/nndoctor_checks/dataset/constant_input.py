@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, check
 from nndoctor.records import OBSERVE, TRAIN, Batch
-
 from nndoctor_checks.batches import by_leaf, inputs, is_float, leaf_name, main_leaves, place_of, samples
 from nndoctor_checks.observed import by_segment
 

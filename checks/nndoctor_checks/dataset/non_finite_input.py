@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, Table, check, names_shown
 from nndoctor.records import OBSERVE, TRAIN, Batch, LossCall, NonFinite, Step
-
 from nndoctor_checks.batches import OWN, by_leaf, is_float, place_of, samples
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, check
-from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, Batch, Loader
-
+from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, Batch, Loader, LossCall
 from nndoctor_checks.batches import CALL, OWN, loader_named, place_of, samples, width
 from nndoctor_checks.observed import by_segment
 
@@ -141,9 +140,18 @@ def _made_by_hand(
     shapes = {b.shape[1:] for b in fed if width(b) >= min_width}
     others = [b for b in run.rows(Batch) if b.split == VALIDATION and b.source == CALL and b.experiment in OWN]
     most = max((samples(b) for b in others if b.shape[1:] in shapes and b.segment == fed[0].segment), default=0)
+    most = max(most, _scored_at_once(run, fed[0].segment)) if shapes else 0
     if size and most >= larger * size:
         return Severity.WARNING, f"It has {size} samples, and the model is evaluated on {most}."
     return None
+
+
+def _scored_at_once(run: Recording, segment: int) -> int:
+    """Return how many samples the loss got at most in validation, where it got the like in training."""
+    calls = [c for c in run.rows(LossCall) if c.segment == segment and c.input_shape]
+    known = {(c.function, c.input_shape[1:]) for c in calls if c.split == TRAIN}
+    alike = (c for c in calls if c.split == VALIDATION and (c.function, c.input_shape[1:]) in known)
+    return max((c.input_shape[0] for c in alike), default=0)
 
 
 def _finding(run: Recording, source: str, keys: Sequence[object], why: str, severity: Severity | None) -> Finding:

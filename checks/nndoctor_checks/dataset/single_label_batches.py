@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, check
 from nndoctor.records import TRAIN, Labels, LossCall
-
 from nndoctor_checks.batches import place_of
 from nndoctor_checks.label_streams import adversarial, different_batches, single, streams
 from nndoctor_checks.observed import observed

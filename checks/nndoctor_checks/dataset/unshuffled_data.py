@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, check
 from nndoctor.records import VALIDATION, Labels, Loader, Module
-
 from nndoctor_checks.batches import CALL, loader_named, place_of
 from nndoctor_checks.label_streams import Stream, adversarial, different_batches, single, streams
 from nndoctor_checks.runs_test import chance_of_order, expected_runs, runs

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check
 from nndoctor.records import VALIDATION, Batch, Loader, Overlap
-
 from nndoctor_checks.batches import CALL, loader_named, samples
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Recording, Severity, Skip, Table, check
 from nndoctor.records import TRAIN, Batch
-
 from nndoctor_checks.batches import OWN, inputs, is_float, leaf_name, place_of
 from nndoctor_checks.profiles import Profile, columns_apart, distance, judged, scale_factor, stretched
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, check
 from nndoctor.records import Batch, Module, TensorStats
-
 from nndoctor_checks.batches import (
     by_leaf,
     inputs,

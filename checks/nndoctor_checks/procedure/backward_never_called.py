@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, names_shown
 from nndoctor.records import Backward, OptimizerStep
-
 from nndoctor_checks.observed import by_segment, observed
 from nndoctor_checks.wiring import NOT_TRAINED_SYMPTOMS
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
 from nndoctor.records import OptimizerStep
-
 from nndoctor_checks.optimizer_steps import by_optimizer
 from nndoctor_checks.wiring import NOT_TRAINED_SYMPTOMS
 

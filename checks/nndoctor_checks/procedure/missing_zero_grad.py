@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
 from nndoctor.records import OptimizerStep
-
 from nndoctor_checks.optimizer_steps import by_optimizer
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check
 from nndoctor.records import COAST, Backward, Optimizer, OptimizerStep, Step
-
 from nndoctor_checks.observed import by_segment, observed
 from nndoctor_checks.wiring import NOT_TRAINED_SYMPTOMS
 

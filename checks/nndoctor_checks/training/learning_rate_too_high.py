@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
@@ -92,7 +93,7 @@ def learning_rate_too_high(
         if user is not None and tenth is not None and _left(user, math.nan) > stuck:
             if _unstable(user, tenth, floor_of(run, tenth, segment), (risen, stuck, falling)):
                 yield _finding(run, segment, {OVERFIT: user, TENTH: tenth, OBSERVE: own})
-        elif _diverged(own, risen) and not own.end < ABOVE_PRIOR * prior_of(run, own, segment):
+        elif _rose(own, risen) and not own.end < ABOVE_PRIOR * prior_of(run, own, segment):
             yield _finding(run, segment, {OBSERVE: own}, certain=False)
     if reasons and len(reasons) == len({s.segment for s in run.rows(Step)}):
         raise Skip(reasons[0])
@@ -117,8 +118,9 @@ def _left(course: Descent, floor: float) -> float:
     return (course.end - bottom) / (start - bottom) if start > bottom else math.nan
 
 
-def _diverged(course: Descent, risen: float) -> bool:
-    return course.diverged or _left(course, math.nan) > risen
+def _rose(course: Descent, risen: float) -> bool:
+    """Whether the loss grew as long as it was a number; what NaN out of the blue means, `non-finite` says."""
+    return _left(replace(course, diverged=False), math.nan) > risen
 
 
 def _unstable(user: Descent, tenth: Descent, floor: float, marks: tuple[float, float, float]) -> bool:
