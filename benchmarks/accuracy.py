@@ -145,13 +145,11 @@ def summarise(verdicts: list[Verdict]) -> None:
     errors = [v for v in healthy if any(s == "error" for s, _ in v.found)]
     warnings = sum(s == "warning" for v in healthy for s, _ in v.found)
     if sick:
-        print(
-            f"sick: {len(sick)}; fired {len(fired)} ({len(fired) / len(sick):.0%}); first {len(first)} ({len(first) / len(sick):.0%})"
-        )
+        share, leading = len(fired) / len(sick), len(first) / len(sick)
+        print(f"sick: {len(sick)}; fired {len(fired)} ({share:.0%}); first {len(first)} ({leading:.0%})")
     if healthy:
-        print(
-            f"healthy: {len(healthy)}; with an error {len(errors)}; warnings {warnings} ({warnings / len(healthy):.2f} each)"
-        )
+        each = warnings / len(healthy)
+        print(f"healthy: {len(healthy)}; with an error {len(errors)}; warnings {warnings} ({each:.2f} each)")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,10 @@ from nndoctor.patching import Patches
 from nndoctor.patient import Patient
 from nndoctor.session import Config
 
-Batch = tuple[Tensor, Tensor]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Batch = tuple[Tensor, ...]
 
 
 def mlp() -> tuple[nn.Module, DataLoader[Batch]]:
@@ -69,12 +72,12 @@ def seconds(model: nn.Module, loader: DataLoader[Batch], steps: int) -> float:
         if step == steps + 2:
             return (time.perf_counter() - began) / steps
         optimizer.zero_grad()
-        functional.cross_entropy(model(inputs), labels).backward()
+        functional.cross_entropy(model(inputs), labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return 0.0
 
 
-def _endless(loader: DataLoader[Batch]):  # noqa: ANN202
+def _endless(loader: DataLoader[Batch]) -> Iterator[Batch]:
     while True:
         yield from loader
 
@@ -113,9 +116,9 @@ def main() -> int:
         ]
         ratios = sorted(b / a for a, b in pairs)
         bare, watched = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
-        print(
-            f"{build.__name__:12s} {bare:8.2f} {watched:13.2f}   {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
-        )
+        middle = statistics.median(ratios)
+        name = build.__name__
+        print(f"{name:12s} {bare:8.2f} {watched:13.2f}   {middle:.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})")
     return 0
 
 

@@ -39,6 +39,12 @@ class Fired:
         return max(severity_of(self.check, finding) for finding in self.findings)
 
     @property
+    def explains(self) -> frozenset[str]:
+        """The checks that may be symptoms of these findings."""
+        own = (self.check.explains if f.explains is None else f.explains for f in self.findings)
+        return frozenset().union(*own)
+
+    @property
     def certain(self) -> bool:
         """Whether its worst findings hold one that was measured rather than inferred."""
         worst = self.severity
@@ -79,7 +85,7 @@ def _graph(nodes: Mapping[str, Fired]) -> Graph:
     return {
         name: {
             other
-            for other in each.check.explains & nodes.keys() - {name}
+            for other in each.explains & nodes.keys() - {name}
             if each.severity > Severity.NOTE or nodes[other].severity is Severity.NOTE
         }
         for name, each in nodes.items()
@@ -131,7 +137,7 @@ def _importance(each: Fired, *, explains: int = 0) -> tuple[int, bool, int, int,
     reason = REASONS.get(each.check.reason)
     chapter = reason.chapter if reason else ""
     place = CHAPTER_ORDER.index(chapter) if chapter in CHAPTER_ORDER else len(CHAPTER_ORDER)
-    potential = len(each.check.explains)
+    potential = len(each.explains)
     return (
         -each.severity,
         not each.certain,

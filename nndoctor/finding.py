@@ -111,6 +111,8 @@ class Finding:
     severity: Severity | None = None
     title: str = ""
     certain: bool = True
+    explains: frozenset[str] | None = None
+    """The checks that may be symptoms of this finding, where it is too mild to explain all that its check can."""
 
 
 class Skip(Exception):  # noqa: N818 - not an error: the check could not look, and says why

@@ -216,7 +216,7 @@ def test_bad_input(arguments: list[str], told: str, script: Path, capsys: pytest
 def test_our_own_failure_is_one_line_with_the_details_in_a_file(
     script: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_arguments: object, **_options: object) -> None:
+    def fail(*_arguments: object, **_options: Any) -> None:
         raise RuntimeError("first\nsecond")
 
     monkeypatch.setattr(doctor, "examine", fail)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import linecache
 import sys
 import textwrap
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from prelude import PRELUDE
 
 from nndoctor.patient import Patient
 from nndoctor.recording import FILE_NAME, Recording
 from nndoctor.session import Config
 
-sys.path.insert(0, str(Path(__file__).parent))
-from tests_prelude import PRELUDE  # noqa: E402 - a neighbour; tests are no package
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.fixture

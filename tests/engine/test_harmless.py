@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pytest
 import torch
+from prelude import PRELUDE
 from torch import nn
 from torch.utils.data import DataLoader
 
 from nndoctor.probes.steps import Steps
 from nndoctor.recording import Recording
 from nndoctor.records import OBSERVE, OVERFIT, Event, Experiment, Step
+
+if TYPE_CHECKING:
+    import pytest
 
 Record = Callable[..., Recording]
 
@@ -41,10 +45,8 @@ for epoch in range(2):
 
 def natively(program: str) -> dict[str, Any]:
     """Run the same program without us."""
-    from tests_prelude import PRELUDE  # noqa: PLC0415
-
     names: dict[str, Any] = {}
-    exec(PRELUDE + program, names)  # noqa: S102
+    exec(PRELUDE + program, names)
     return names
 
 
@@ -63,8 +65,6 @@ def test_after_the_experiments_the_run_goes_on_as_if_they_had_not_been(record: R
     [written] = (tmp_path / "run" / "scratch").rglob("state.txt")
     observed = written.read_text()
     natively(LOOP.replace("range(2)", "range(1)"))
-    from pathlib import Path  # noqa: PLC0415
-
     assert observed == Path("state.txt").read_text()
 
 

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     reason="R10",
     severity=Severity.ERROR,
     needs=[Labels],
-    explains=["collapsed-predictions", "ignores-input", "initial-loss", "learning-rate-too-high", "update-ratio"],
+    explains=[
+        "collapsed-predictions",
+        "dead-relu",
+        "ignores-input",
+        "initial-loss",
+        "learning-rate-too-high",
+        "update-ratio",
+    ],
 )
 def single_label_batches(
     run: Recording,

@@ -25,6 +25,7 @@ RECURRENT = ("RNN", "LSTM", "GRU")
     explains=[
         "class-imbalance",
         "collapsed-predictions",
+        "dead-relu",
         "ignores-input",
         "initial-loss",
         "learning-rate-too-high",

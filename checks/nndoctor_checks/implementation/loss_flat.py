@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         "collapsed-predictions",
         "ignores-input",
         "learning-rate-too-low",
-        "no-gradient",
     ],
 )
 def loss_flat(

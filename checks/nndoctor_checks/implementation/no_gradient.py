@@ -52,7 +52,8 @@ def no_gradient(
     ```
 
     ## Known problems
-    A part that is trained only in some later iteration, or whose output is used only for another task, is reported.
+    A bias that cancels out (a difference of two outputs, a normalisation behind it) is left alone. A part that is
+    trained only in some later iteration, or whose output is used only for another task, is reported.
 
     ## References
     - [PyTorch, Autograd mechanics](https://pytorch.org/docs/stable/notes/autograd.html)
@@ -65,6 +66,7 @@ def no_gradient(
         if not learning:
             continue
         modules = {m.name: m for m in run.rows(Module) if m.segment == segment}
+        without = [p for p in without if not _cancels(p, learning)]
         for idle in (False, True):  # what is cut off and what merely idles are different faults
             group = [p for p in without if _idle(p, learning, modules, spare) is idle]
             if group:
@@ -77,6 +79,14 @@ def _due(p: Parameter, rows: Sequence[Parameter], counts: Counter[str], min_step
         return p.steps >= min_steps  # no optimizer at all: updated by hand
     own = counts[p.optimizer] if counts else p.steps
     return bool(p.optimizer) and p.steps >= min_steps and own >= min_steps
+
+
+def _cancels(p: Parameter, learning: Sequence[Parameter]) -> bool:
+    """Whether it is a bias that the loss reaches and cannot feel, though its layer's weight learns.
+
+    A difference of two outputs of one layer, a softmax over it or a normalisation after it removes what is added.
+    """
+    return len(p.shape) == 1 and p.reached > 0 and any(other.module == p.module for other in learning)
 
 
 def _idle(p: Parameter, learning: Sequence[Parameter], modules: dict[str, Module], spare: tuple[str, ...]) -> bool:

@@ -108,4 +108,5 @@ def _finding(run: Recording, dead: Sequence[Units], severe: float, share: float)
             ),
         ),
         severity=Severity.ERROR if _dead(worst) > severe else None,
+        explains=None if _dead(worst) > severe else frozenset({"update-ratio"}),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
-from nndoctor.records import COAST, OBSERVE, OVERFIT, Optimizer, Step
+from nndoctor.records import COAST, OBSERVE, OBSERVE_TENTH, OVERFIT, Optimizer, Step
 from nndoctor_checks.depth import explodes_from_the_start
 from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives, prior_of
 from nndoctor_checks.numerics import accidents, has_hole
@@ -53,10 +53,11 @@ def learning_rate_too_high(
     ## What it does
     Compares the experiment on one small batch at your learning rate with the same at a tenth of it. Reports if at yours
     the loss ended in NaN or rose by `risen` while at a tenth it fell, or kept more than `stuck` of its start while at a
-    tenth it fell below that and to less than half, and on your own batches it did not fall either. Without the second
-    experiment (none is made if your rate fits the one batch), a loss that diverges on your own batches and ends above
-    that of a constant prediction is a warning. What is not blamed on the rate: a NaN from a formula (log or division
-    of 0), and gradients that explode through the depth before anything was trained.
+    tenth it fell below that and to less than half, and on your own batches it did not fall either. If the loss rose by
+    `risen` on your own batches, they are run through once more at a tenth of the rate; it is reported if the loss then
+    falls to `falling` of its start. Where no smaller rate could be tried, a loss that diverges on your own batches and
+    ends above that of a constant prediction is a warning. What is not blamed on the rate: a NaN from a formula (log or
+    division of 0), and gradients that explode through the depth before anything was trained.
 
     ## Why is this bad?
     A step is right only as far as the loss is nearly a plane. Where it curves, a step longer than two over the
@@ -90,7 +91,10 @@ def learning_rate_too_high(
         user, tenth = tried.get(OVERFIT), tried.get(TENTH)
         if own is None or _left(own, math.nan) <= falling:
             continue
-        if user is not None and tenth is not None and _left(user, math.nan) > stuck:
+        calm = descent(run, OBSERVE_TENTH, segment)
+        if calm is not None and _rose(own, risen) and _left(calm, math.nan) < falling:
+            yield _finding(run, segment, {OBSERVE: own, OBSERVE_TENTH: calm})
+        elif user is not None and tenth is not None and _left(user, math.nan) > stuck:
             if _unstable(user, tenth, floor_of(run, tenth, segment), (risen, stuck, falling)):
                 yield _finding(run, segment, {OVERFIT: user, TENTH: tenth, OBSERVE: own})
         elif _rose(own, risen) and not own.end < ABOVE_PRIOR * prior_of(run, own, segment):
@@ -139,7 +143,9 @@ def _finding(run: Recording, segment: int, courses: Mapping[str, Descent], *, ce
     optimizer = _optimizer(run, segment)
     rate = optimizer.lr if optimizer is not None and optimizer.lr > 0 else own.lr
     name = optimizer.type if optimizer is not None else "the optimizer"
-    if certain:
+    if OBSERVE_TENTH in courses:
+        story = f"the loss on your own batches {_course(own)}, and with a tenth of it {_course(courses[OBSERVE_TENTH])}"
+    elif certain:
         user, tenth = courses[OVERFIT], courses[TENTH]
         story = (
             f"on one batch the loss {_course(user)}, and at a tenth of the rate it {_course(tenth)}; "

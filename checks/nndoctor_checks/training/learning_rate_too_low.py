@@ -33,9 +33,6 @@ ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Lion", "Adafactor", "NAdam", "RAdam")
     explains=[
         "cannot-overfit-batch",
         "collapsed-predictions",
-        "ignores-input",
-        "loss-flat",
-        "parameters-not-updating",
         "update-ratio",
     ],
 )
