@@ -18,10 +18,10 @@ from torch import Tensor
 from nndoctor.belongings import Belongings
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.feeds.call import CallFeed, Slot
+from nndoctor.feeds.cycle import Cycle
 from nndoctor.feeds.loader import LoaderFeed, Served
 from nndoctor.feeds.store import Store
 from nndoctor.feeds.tree import batch_size
-from nndoctor.fingerprint import fingerprint
 from nndoctor.rates import Rates
 from nndoctor.records import COAST, OBSERVE, TRACE, Event, Experiment
 from nndoctor.session import Call, PatientStop, Session
@@ -34,8 +34,6 @@ MOST_SEGMENTS = 3
 COAST_BATCHES = 2
 COAST_SHARE = 0.07
 """Share of the budget for what the script does after the experiments."""
-MOST_PASSES_UNSTEPPED = 16
-"""Backward passes without any step after which a loop without a loader is taken to never step."""
 MOST_STEPS_A_BATCH = 25
 """Optimizer steps on one batch after which the loop is taken to have left its loader."""
 STUBBORN = 50
@@ -91,16 +89,12 @@ class Conductor:
         self.on_loader: Callable[[Served], None] = lambda *_: None
         self._make_plan = plan
         self._plan: Plan | None = None
-        self._stepped: set[int] = set()
-        self._step_counts: dict[int, int] = {}
-        self._cycle_done = False
-        self._passes = 0
+        self._cycle = Cycle(self.owned.trained_tensors)
         self._steps_since_boundary = 0
         self._open = False
         self._end_epoch = False
         self._began = self._coast_began = 0.0
         self._waited = 0.0
-        self._after_backward: Tensor | None = None
         self._raised: tuple[BaseException, Place] | None = None
         self._refused = 0
 
@@ -112,11 +106,11 @@ class Conductor:
 
     def batches_a_step(self) -> int:
         """Return how many iterations an optimizer step takes (gradient accumulation), 1 without an optimizer."""
-        return max(1, round(max(1, len(self.result.losses)) / max(1, self._most_steps())))
+        return max(1, round(max(1, len(self.result.losses)) / max(1, self._cycle.most_steps)))
 
     def rates_reach(self) -> bool:
         """Whether learning rates can be changed from outside: some optimizer has stepped."""
-        return bool(self._step_counts)
+        return bool(self._cycle.counts)
 
     def training_loader(self) -> str:
         """Return the name of the loader that feeds the iterations, empty for a loop without one."""
@@ -185,7 +179,7 @@ class Conductor:
         self.start.extend(self.owned.tensors())
         self.store.batch_size = self.store.batch_size or batch_size(self.call_feed.slots)
         self.state, self.trained_once, self.owned.fresh_optimizer = "diet", True, False
-        self._stepped, self._step_counts, self._cycle_done, self._passes = set(), {}, False, 0
+        self._cycle.begin_segment()
         self._plan = self._make_plan(self)
         self._start_diet(next(self._plan), restore=False)
         self._open = True
@@ -214,8 +208,7 @@ class Conductor:
         session.step += 1
         session.sampled = session.step < 3 or session.step % 4 == 0
         self._steps_since_boundary = 0
-        self._cycle_done, self._passes, self._after_backward = False, 0, None
-        self._stepped.clear()
+        self._cycle.begin_iteration()
         self.call_feed.begin()
         session.tell("new_data")
 
@@ -376,33 +369,24 @@ class Conductor:
         if self.awaits_training():
             if self.start is None:
                 self.save_start()
-        elif self.feed == "call" and self._iteration_over():
+        elif self.feed == "call" and self.session.in_optimizer is None:
             with self.session.silence():
-                self.boundary()
-
-    def _iteration_over(self) -> bool:
-        if self._cycle_done or self._passes >= MOST_PASSES_UNSTEPPED:
-            return True
-        if self._after_backward is None or self._stepped or self.session.in_optimizer is not None:
-            return False
-        with self.session.silence():
-            now = fingerprint(self.owned.trained_tensors())
-        return now.shape != self._after_backward.shape or not torch.equal(now, self._after_backward)
+                if self._cycle.over():
+                    self.boundary()
 
     @ours
     def backward_ended(self, _result: Any, _inputs: list[Tensor]) -> None:
-        """A backward pass is complete; for loops without optimizer hooks, note what the parameters are like now."""
-        self._passes += 1
-        if self.feed == "call" and not self._step_counts:
+        """A backward pass is complete."""
+        if self.feed == "call":
             with self.session.silence():
-                self._after_backward = fingerprint(self.owned.trained_tensors())
+                self._cycle.passed()
 
     @ours
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer is about to step, with the rate that the diet wants."""
         self.owned.optimizers.add(optimizer)
         self.training_event()
-        if self.feed == "call" and self._cycle_done:  # a closure: the forward pass is inside the step
+        if self.feed == "call" and self._cycle.complete:  # a closure: the forward pass is inside the step
             with self.session.silence():
                 self.boundary()
         self.session.in_optimizer = optimizer
@@ -415,20 +399,11 @@ class Conductor:
         self.session.tell("after_step", optimizer)
         self.rates.take_back(optimizer)
         self.session.in_optimizer = None
-        self._stepped.add(id(optimizer))
-        self._step_counts[id(optimizer)] = self._step_counts.get(id(optimizer), 0) + 1
-        self._passes = 0
         self._steps_since_boundary += 1
-        if self.feed == "call":
-            idle = [o for o in self.owned.optimizers if id(o) not in self._step_counts]
-            patience = 8 if idle and self.session.segment == 0 else 0
-            active = set(self._step_counts) | ({id(o) for o in idle} if self._most_steps() < patience else set())
-            self._cycle_done = active <= self._stepped
-        elif self._steps_since_boundary > MOST_STEPS_A_BATCH and self.state == "diet":
+        others = {id(o) for o in self.owned.optimizers}
+        self._cycle.stepped(id(optimizer), others, first_phase=self.session.segment == 0)
+        if self.feed != "call" and self._steps_since_boundary > MOST_STEPS_A_BATCH and self.state == "diet":
             self._leave_loader()
-
-    def _most_steps(self) -> int:
-        return max(self._step_counts.values(), default=0)
 
     def _leave_loader(self) -> None:
         """The loop asked its loader once and trains on without it: serve it at the call instead."""

@@ -43,8 +43,9 @@ def rose(result: Result) -> bool:
     if result.non_finite_at >= 0:
         return True
     few = max(3, len(result.losses) // 8)
-    begin, end = sorted(result.losses[:few]), sorted(result.losses[-few:])
-    return len(result.losses) >= 2 * few and end[few // 2] > begin[few // 2] + 0.2 * abs(begin[few // 2])
+    begin, end = sorted(result.losses[:few])[few // 2], sorted(result.losses[-few:])[few // 2]
+    start = min(begin, result.losses[0])  # the second loss is already that of the first update
+    return len(result.losses) >= 2 * few and end > start + 0.2 * abs(start)
 
 
 def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, Result, None]:

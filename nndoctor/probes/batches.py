@@ -120,13 +120,21 @@ class Batches(Listener):
         self._enter(f"{slot[0]}:{slot[2]}", tensor, "call", size, own=self.session.experiment in (OBSERVE, COAST))
 
     def _enter(self, path: str, tensor: Tensor, source: str, size: int, *, own: bool, grad: bool = True) -> None:
-        if self.session.experiment.startswith(OVERFIT) and self.session.step > 1:
+        fed_by_us = source == "experiment" or (source == "call" and grad)
+        if fed_by_us and self.session.experiment.startswith(OVERFIT) and self.session.step > 1:
             leaf = Leaf(path, source, Batch(), None)  # the same batch again: only its role is needed
         else:
             labels = self._labels(path, tensor, source, size)
             closely = self.session.sampled or self.session.step < CLOSELY
             leaf = Leaf(path, source, described(path, tensor, source, own=own, closely=closely), labels)
-            if source == "call" and own and tensor.dim() > 1 and tensor.numel() < MOST_CELLS:
+            # Windows of tokens repeat by nature: equal ones are no sign of a leak.
+            if (
+                source == "call"
+                and own
+                and tensor.dim() > 1
+                and tensor.is_floating_point()
+                and tensor.numel() < MOST_CELLS
+            ):
                 leaf.hashes = frozenset(row_hashes(tensor))
         self._marks[tensor] = leaf
         self.era.hold(lambda split: self._settle(leaf, split), grad=grad)
@@ -244,7 +252,7 @@ class Batches(Listener):
 
 
 def described(path: str, tensor: Tensor, source: str, *, own: bool, closely: bool = True) -> Batch:
-    """Return the statistics of one leaf; not `closely`, only what it is, its hash and whether it is finite."""
+    """Return the statistics of one leaf; not `closely`, only its kind, hash and range."""
     row = Batch(
         leaf=path,
         source=source,
@@ -255,8 +263,10 @@ def described(path: str, tensor: Tensor, source: str, *, own: bool, closely: boo
     )
     if tensor.numel() == 0 or tensor.is_complex():
         return row
-    if not closely and (not tensor.is_floating_point() or math.isfinite(float(tensor.detach().float().sum()))):
-        return row
+    if not closely:
+        low, high = (float(v) for v in torch.aminmax(tensor.detach().float()))
+        if math.isfinite(low) and math.isfinite(high):  # aminmax passes a NaN on
+            return replace(row, min=low, max=high, constant=low == high)
     values = tensor.detach().float().reshape(tensor.shape[0] if tensor.dim() else 1, -1)
     if values.numel() > MOST_CELLS:
         values = values[:, :: values.numel() // MOST_CELLS + 1]

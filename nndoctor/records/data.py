@@ -81,6 +81,10 @@ class Loader(Placed):
     workers: int = 0
     drop_last: bool = False
     passes: int = 0
+    drawn: int = -1
+    """Samples that its sampler draws in one pass, -1 where unknown."""
+    weights: int = -1
+    """Weights that a weighted sampler holds; -1 without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,7 @@ class LossCall(Placed):
     target_is_input: bool = False
     target_min: float = math.nan
     target_max: float = math.nan
+    target_mean: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,3 +164,47 @@ class Overlap(Record):
     shared: int = 0
     distinct: int = 0
     """How many different samples the compared ones are: few distinct ones (binary features) collide by nature."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan(Placed):
+    """What a training data set holds, asked of it sample by sample when the script was over.
+
+    `loader` names the loader that iterated it, `total` its length, `samples` how many were looked at, evenly spread.
+    `keyed` is how many of them could be compared (the batch's inputs were found in the sample; 0: none). `duplicates`
+    counts those whose inputs and targets both are exact copies of an earlier one's; `conflicts` those whose input
+    also occurs with another target. `bits` is how much a collision would surprise if the columns were independent
+    (minus the log2 of its probability): small for a few categorical columns, in which copies are a matter of course.
+    `tokens`: all inputs are of type int32 or int64. `columns` is the width of the widest floating-point input,
+    `constant` how many of its columns never vary, `dimensions` those of one sample of it, `zero_share` the share of
+    its values that are 0. `labels`, `counts` and `distinct` list the classes, their samples and different samples.
+
+    `refetched` samples were asked for several times from the same random state; of these, `drifting` ones were
+    different each time while the data set's own arrays changed with each fetch. `drift_from` and `drift_to` are the
+    mean absolute values of the one shown. The place is that of the data set's `__getitem__`, where it is the user's.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("loader",)
+
+    loader: str = ""
+    dataset: str = ""
+    total: int = 0
+    samples: int = 0
+    keyed: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    bits: float = math.nan
+    tokens: bool = False
+    columns: int = 0
+    constant: int = 0
+    constant_columns: tuple[int, ...] = ()
+    """The first constant columns, at most 16."""
+    dimensions: int = 0
+    zero_share: float = math.nan
+    labels: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
+    distinct: tuple[int, ...] = ()
+    refetched: int = 0
+    drifting: int = 0
+    drift_from: float = math.nan
+    drift_to: float = math.nan

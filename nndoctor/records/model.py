@@ -232,3 +232,22 @@ class NonFinite(Placed):
     inputs: str = ""
     code: str = ""
     harmless: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalised(Record):
+    """How many samples a BatchNorm in train mode got in the training forwards of `observe`.
+
+    `calls` counts them; `smallest` and `largest` are the sizes of the first dimension, `few` counts the calls with
+    fewer than 4. `values` is the least number of values per channel that a mean was taken over.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("segment", "module")
+
+    module: str = ""
+    type: str = ""
+    calls: int = 0
+    smallest: int = 0
+    largest: int = 0
+    few: int = 0
+    values: int = 0

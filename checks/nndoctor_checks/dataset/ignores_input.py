@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -15,17 +14,14 @@ from nndoctor.records import (
     TRAIN,
     EvalGap,
     Experiment,
-    Independence,
     LossCall,
-    NonFinite,
-    Parameter,
     Step,
 )
 from nndoctor_checks.batches import inputs, is_float, training_batches
+from nndoctor_checks.connection import disconnected
 from nndoctor_checks.label_streams import adversarial
 from nndoctor_checks.noise_control import Comparison, first_pass, scored
 from nndoctor_checks.observed import observed
-from nndoctor_checks.wiring import share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,11 +45,11 @@ def ignores_input(
     """The network learns nothing from its input that it would not learn from noise.
 
     ## What it does
-    First, at the end of the observed steps, replaces the whole input: an output that stays the same does not depend on
-    it, which is an error. Second, trains once more from the same start on the same batches, each input feature permuted
-    across the batch, so that it no longer belongs to its target. A warning is given if the real input leads to no
-    lower loss and no higher score than the permuted one, the score is that of a constant, and the network could learn
-    (it fits a single batch) or its own noise in train mode drowns the input.
+    Trains once more from the same start on the same batches, each input feature permuted across the batch, so that it
+    no longer belongs to its target. A warning is given if the real input leads to no lower loss and no higher score
+    than the permuted one, the score is that of a constant, and the network could learn (it fits a single batch) or its
+    own noise in train mode drowns the input. An output that does not depend on the input at all is the matter of
+    input-disconnected.
 
     ## Why is this bad?
     A network that does as well on noise has learnt the distribution of the targets and nothing else. Either the signal
@@ -75,18 +71,17 @@ def ignores_input(
 
     ## Known problems
     Weak signals and slow starts (recurrent networks on long sequences) need more steps than are observed; raise
-    `--steps`. Autoencoders, adversarial training and models that read tokens are only tested the first way.
+    `--steps`. Autoencoders, adversarial training and models that read tokens are not tested.
 
     ## References
     - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 2: try random input)
     - Andrej Karpathy, A Recipe for Training Neural Networks, 2019 (input-independent baseline)
     """
-    disconnected = list(_disconnected(run))
-    yield from disconnected
     segments = sorted({s.segment for s in run.rows(Step) if s.experiment == RANDOM_INPUT})
-    if not segments and not any(not row.why for row in run.rows(Independence)):
+    if not segments:
         raise Skip("the experiment with random input was not made")
-    for segment in () if disconnected else segments:
+    dead = {segment for segment, _ in disconnected(run)}  # input-disconnected tells of those
+    for segment in (s for s in segments if s not in dead):
         real, noise = scored(run, segment, OBSERVE), scored(run, segment, RANDOM_INPUT)
         pair = Comparison(real, noise, first_pass(run, segment))
         if len(pair.steps) < min_steps or _exempt(run, segment) or not pair.at_chance(better) or pair.better(better):
@@ -97,30 +92,6 @@ def ignores_input(
         elif gap is not None and gap.difference >= drowned:
             why = f"In train mode its output differs from that in eval mode by {gap.difference:.1f} times its size."
             yield _finding(pair, why, gap)
-
-
-def _disconnected(run: Recording) -> Iterator[Finding]:
-    """Models that hold most of what is trained and whose output stayed the same under another input."""
-    sick = {n.segment for n in run.rows(NonFinite) if n.experiment == OBSERVE and not n.harmless}
-    calls: defaultdict[tuple[int, str], list[Independence]] = defaultdict(list)
-    for row in run.rows(Independence):
-        if not row.why and row.segment not in sick:
-            calls[row.segment, row.module].append(row)
-    for (segment, module), rows in calls.items():
-        trained = [p for p in run.rows(Parameter) if p.segment == segment and p.requires_grad and p.optimizer]
-        own = [p for p in trained if p.root == module]
-        alone = not trained and sum(s == segment for s, _ in calls) == 1
-        # A small helper (a table of positions) may look at no more than its input's shape.
-        if any(r.depends for r in rows) or not (alone or share_of(own, trained) >= 0.5):
-            continue
-        yield Finding(
-            message=f"The output of {module} stayed exactly the same when the whole input was replaced.",
-            advice="Follow `x` through `forward` line by line: it is overwritten, multiplied by 0, left out, or "
-            "normalised over a dimension of size 1.",
-            where=SourceLine.of(rows[0]),
-            names=(module,),
-            evidence=(Measure("inputs that change the output", 0, ">= 1"),),
-        )
 
 
 def _exempt(run: Recording, segment: int) -> bool:

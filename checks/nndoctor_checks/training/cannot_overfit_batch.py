@@ -73,7 +73,8 @@ def cannot_overfit_batch(
     Judges the experiment in which your own loop gets the same few samples in every step, first at your learning rate,
     then at a tenth and at ten times of it. Reports if at none of them the accuracy (or R2) reached `score` and more
     than `failed` of the loss was left, counted from its lowest possible value up to the loss of a constant prediction.
-    It passes as soon as one rate fits the batch. With several objectives (a GAN), a target that is drawn anew in each
+    It passes as soon as one rate fits the batch; if the loss moves at another rate without getting there, the finding
+    is a warning. With several objectives (a GAN), a target that is drawn anew in each
     step (diffusion, masking) or an unknown lowest loss (a VAE), it does not judge.
 
     ## Why is this bad?
@@ -112,9 +113,9 @@ def cannot_overfit_batch(
         fits = {n: _judge(c, bounds, marks) for n, c in tried.items()}
         if Fit.FITTED in fits.values():
             judged += 1
-        elif set(fits.values()) == {Fit.FAILED}:
+        elif fits[OVERFIT] is Fit.FAILED:
             judged += 1
-            yield _finding(run, segment, tried, bounds)
+            yield _finding(run, segment, tried, bounds, all_failed=set(fits.values()) == {Fit.FAILED})
         else:
             reasons.append(_unclear(tried[OVERFIT]))
     if not judged and reasons:
@@ -170,7 +171,7 @@ def _rising(course: Descent) -> bool:
     return bool(before) and sum(late) / len(late) - sum(before) / len(before) > RISING
 
 
-def _finding(run: Recording, segment: int, tried: dict[str, Descent], bounds: Bounds) -> Finding:
+def _finding(run: Recording, segment: int, tried: dict[str, Descent], bounds: Bounds, *, all_failed: bool) -> Finding:
     course = tried[OVERFIT]
     called = calls(run, OVERFIT, segment)
     row = next(e for e in run.rows(Experiment) if e.name == OVERFIT and e.segment == segment)
@@ -179,7 +180,8 @@ def _finding(run: Recording, segment: int, tried: dict[str, Descent], bounds: Bo
     scored = f", {metric} {best:.2g}" if metric and math.isfinite(best) else ""
     others = [name.partition(":")[2] for name in tried if name != OVERFIT]
     also = f" It was not fitted at {' and '.join(others)} of the learning rate, either." if others else ""
-    unsure = not others or not bounds.floor_known or any(c.target_is_input for c in called) or _warming(run, segment)
+    unsure = not (others and all_failed and bounds.floor_known) or _warming(run, segment)
+    unsure = unsure or any(c.target_is_input for c in called)
     size = f"The same {row.batch_size} samples" if row.batch_size > 0 else "The same batch"
     ended = "NaN or Inf" if course.diverged else f"{course.end:.3g}"
     left = course.end if math.isfinite(course.end) and not course.diverged else course.start

@@ -118,7 +118,7 @@ def _left(course: Descent, floor: float) -> float:
     if course.diverged:
         return math.inf
     start = middle(course.losses[:FEW]) if course.experiment == OBSERVE else course.start
-    bottom = floor if math.isfinite(floor) else min(0.0, *course.losses)
+    bottom = floor if math.isfinite(floor) else min((0.0, *course.losses))
     return (course.end - bottom) / (start - bottom) if start > bottom else math.nan
 
 
