@@ -9,7 +9,7 @@ SICK := sample_projects/zoo/missing-zero-grad/sick.py
 # One thread for each process: more only get in each other's way with networks this small.
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup demo check fast test accuracy lock clean
+.PHONY: setup demo check fast test accuracy readme lock clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,10 @@ fast: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest -n 2
+
+# The captures and the table of checks in README.md, as the commands really print them.
+readme: $(STAMP)
+	$(BIN)/python benchmarks/readme.py
 
 # The zoo, the healthy samples: how often is the first entry of the diagnosis the fault?
 accuracy: $(STAMP)

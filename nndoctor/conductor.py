@@ -291,6 +291,7 @@ class Conductor:
         """Whether a pass of the training loader ends here, `served` batches into it."""
         ends = served > 0 and (self._end_epoch or served >= COAST_BATCHES)
         self._end_epoch = False
+        self._open = self._open and not ends
         return ends
 
     def validation_cut(self) -> None:

@@ -30,6 +30,8 @@ PATIENT = Path(__file__).with_name("patient_main.py")
 CONFIG_SCHEMA = 1
 RESTARTS = 3
 """How often a patient that died in an experiment is started again."""
+FEWEST = 9
+"""Steps of a loop below which a third of them shows nothing."""
 WORTH_A_RESTART = 2.0
 """Seconds of the budget that must be left: less would not even pay for importing torch."""
 _DIED = ("failed", "running")
@@ -44,6 +46,8 @@ class Plan:
     no_cut: bool = False
     already: tuple[str, ...] = ()
     budget: float = 0.0
+    steps: int = 0
+    """Steps to observe; 0 for what the user asked for."""
 
 
 def examine(
@@ -82,7 +86,7 @@ def configuration(settings: Settings, folder: RunFolder, plan: Plan) -> dict[str
         "arguments": list(settings.target.arguments),
         "run": str(folder.path),
         "budget": plan.budget,
-        "steps": settings.steps,
+        "steps": plan.steps or settings.steps,
         "seed": settings.seed,
         "skip": list(plan.skip),
         "no_cut": plan.no_cut,
@@ -100,7 +104,9 @@ def next_plan(run: Recording, plan: Plan, left: float, *, hung: bool = False) ->
     """
     experiments = run.rows(Experiment)
     died = [e for e in experiments if e.outcome in _DIED and e.name not in plan.skip]
-    if not died or any(e.name == OBSERVE for e in died):
+    if not died:
+        return _shorter(run, plan, left)
+    if any(e.name == OBSERVE for e in died):
         return None
     if plan.attempt >= RESTARTS or not left >= WORTH_A_RESTART:
         return None
@@ -114,6 +120,16 @@ def next_plan(run: Recording, plan: Plan, left: float, *, hung: bool = False) ->
         no_cut=plan.no_cut or by_the_cut,
         already=tuple(_unique(e.name for e in experiments if e.name in finished)),
     )
+
+
+def _shorter(run: Recording, plan: Plan, left: float) -> Plan | None:
+    """Run a loop of few steps again, observing fewer of them: what is left of it is room for the experiments."""
+    experiments = run.rows(Experiment)
+    ended_well = not any(e.kind in ("exception", "exit", "killed", "timeout") for e in run.rows(Event))
+    short = [e.steps for e in experiments if e.name == OBSERVE and e.outcome == "cut" and e.segment == 0]
+    if plan.attempt or not ended_well or len(experiments) != 1 or not short or short[0] < FEWEST or not left > 0:
+        return None
+    return replace(plan, attempt=1, budget=left, steps=short[0] // 3, already=(OBSERVE,))
 
 
 def _so_far(folder: RunFolder) -> Recording:

@@ -213,7 +213,7 @@ class Tracer(Listener):
             return
         self._found = row
         self._told.add(self.session.segment)
-        step = min(self.session.step, max(0, self.conductor.wanted_steps() - 1))
+        step = max(0, self.conductor.wanted_steps() - 1)  # where `observe` broke; a replay may break earlier
         self.session.recorder.add(replace(row, experiment=OBSERVE, segment=self.session.segment, step=step))
 
 

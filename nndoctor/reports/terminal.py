@@ -6,6 +6,7 @@ named `[bold]` or a label with an escape sequence in it must not paint the termi
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -21,7 +22,6 @@ from nndoctor.reports.words import clean, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from rich.console import Console, RenderableType
 
@@ -59,7 +59,13 @@ def show(
     if told := remarks.on_the_run(run, verbose=verbose):
         console.print(Padding(told, (1, 0, 0, 0)))
     # Not wrapped: a path that is broken into two lines cannot be copied.
-    console.print(Text(f"\nrun: {clean(str(folder))}"), soft_wrap=True)
+    console.print(Text(f"\nrun: {clean(_from_here(folder))}"), soft_wrap=True)
+
+
+def _from_here(folder: Path) -> str:
+    """Return the path as one would type it: relative where it lies below the working directory."""
+    full = folder.absolute()
+    return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else str(full)
 
 
 def verdict_line(run: Recording, diagnosis: Diagnosis) -> Text:

@@ -1,0 +1,73 @@
+"""Fills the captures and the table of checks in README.md with what the commands really print.
+
+Run `make readme`. Each block stands between `<!-- capture: name -->` (or `table`) and `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from nndoctor.catalogue import load_catalogue
+from nndoctor.reasons import REASONS, position
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+
+
+def capture(folder: str, script: str) -> str:
+    """Return what `nndoctor check` prints of a script, run in a copy-free way in its own folder."""
+    with tempfile.TemporaryDirectory() as out:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100", "NO_COLOR": "1"}
+        command = [sys.executable, "-m", "nndoctor", "check", "--out", f"{out}/run", script]
+        done = subprocess.run(command, cwd=ROOT / folder, env=environment, capture_output=True, text=True, check=False)
+        said = done.stdout.replace(f"{out}/run", f"nndoctor-runs/{Path(script).stem}-20260102-030405")
+    return f"```text\n$ nndoctor check {script}\n{_trimmed(said)}\n```"
+
+
+def overhead() -> str:
+    """Return the table of the benchmark."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "overhead.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return f"```text\n{_trimmed(done.stdout)}\n```"
+
+
+def table() -> str:
+    """Return a Markdown table of all checks."""
+    rows = sorted(load_catalogue().values(), key=lambda check: (position(check.reason), check.name))
+    lines = ["| reason | check | severity | what it reports |", "|---|---|---|---|"]
+    for check in rows:
+        reason = REASONS[check.reason]
+        lines.append(
+            f"| {check.reason} {reason.title} | `{check.name}` | {check.severity.label} | {check.title.rstrip('.')} |"
+        )
+    return "\n".join(lines)
+
+
+def _trimmed(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def main() -> int:
+    """Rewrite the blocks; only the table with `--table`."""
+    blocks = {"table: checks": table}
+    if "--table" not in sys.argv:
+        blocks |= {
+            "capture: sick": lambda: capture("sample_projects/zoo/missing-zero-grad", "sick.py"),
+            "capture: healthy": lambda: capture("sample_projects/digits", "train.py"),
+            "capture: overhead": overhead,
+        }
+    text = README.read_text()
+    for name, make in blocks.items():
+        begin, _, rest = text.partition(f"<!-- {name} -->\n")
+        _, mark, after = rest.partition("<!-- end -->")
+        text = f"{begin}<!-- {name} -->\n{make()}\n{mark}{after}"
+    README.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

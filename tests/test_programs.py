@@ -1,0 +1,26 @@
+"""nndoctor on whole scripts: the zoo, the samples, one program per kind of training loop.
+
+Each script's first line says what is expected of it; `benchmarks/accuracy.py`, which prints the same as a table, says
+how to read it. These tests take most of the time of the whole suite; `-m "not slow"` leaves them out.
+"""
+
+from __future__ import annotations
+
+import pytest
+from accuracy import Case, cases, examine
+
+CASES = cases()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_diagnosis_is_as_the_script_expects(case: Case) -> None:
+    verdict = examine(case)
+    assert not verdict.problem, f"{verdict.problem}; found {verdict.found}"
+
+
+def test_every_check_has_a_sick_script() -> None:
+    from nndoctor.catalogue import load_catalogue
+
+    shown = {case.expectation for case in CASES}
+    assert not set(load_catalogue()) - shown
