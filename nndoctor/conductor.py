@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from nndoctor.belongings import Belongings
+from nndoctor.ending import Ending, ours
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.feeds.call import CallFeed, Slot
 from nndoctor.feeds.cycle import Cycle
@@ -24,42 +24,16 @@ from nndoctor.feeds.store import Store
 from nndoctor.feeds.tree import batch_size
 from nndoctor.rates import Rates
 from nndoctor.records import COAST, OBSERVE, TRACE, Event, Experiment
-from nndoctor.session import Call, PatientStop, Session
 
 if TYPE_CHECKING:
     from nndoctor.feeds.state import Snapshot
     from nndoctor.names import Place
+    from nndoctor.session import Call, Session
 
 MOST_SEGMENTS = 3
-COAST_BATCHES = 2
-COAST_SHARE = 0.07
-"""Share of the budget for what the script does after the experiments."""
 MOST_STEPS_A_BATCH = 25
 """Optimizer steps on one batch after which the loop is taken to have left its loader."""
-STUBBORN = 50
-"""How often a script may swallow the stop before it is ended from outside."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
 Plan = Generator[Diet, Result, None]
-
-
-def ours(method: Callable[P, T]) -> Callable[P, T]:
-    """Keep an exception of ours from the script: note it and end the script, whose run can no longer be judged."""
-
-    @wraps(method)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        except StopIteration:
-            raise
-        except Exception as error:
-            conductor: Any = args[0]
-            conductor.session.failed(method.__name__, error)
-            conductor.stop("an instrument of nndoctor failed")
-            raise
-
-    return guarded
 
 
 class Conductor:
@@ -71,9 +45,9 @@ class Conductor:
         self.loader_feed = LoaderFeed(self)
         self.call_feed = CallFeed(self)
         self.rates = Rates()
+        self.ending = Ending(session)
         self.feed = ""
         self.state = "waiting"
-        self.finished = False
         self.trained_once = False
         self.start: Snapshot | None = None
         self.resume: Snapshot | None = None
@@ -81,7 +55,6 @@ class Conductor:
         self.spent = 0.0
         self.diet: Diet | None = None
         self.result = Result()
-        self.on_stubborn: Callable[[], None] = lambda: None
         self.on_batch: Callable[[Any, Served | None], None] = lambda *_: None
         self.on_slot: Callable[[Slot, Tensor], None] = lambda *_: None
         self.on_op: Callable[[str, tuple[Any, ...], dict[str, Any], Any], None] = lambda *_: None
@@ -92,11 +65,9 @@ class Conductor:
         self._cycle = Cycle(self.owned.trained_tensors)
         self._steps_since_boundary = 0
         self._open = False
-        self._end_epoch = False
-        self._began = self._coast_began = 0.0
+        self._began = 0.0
         self._waited = 0.0
         self._raised: tuple[BaseException, Place] | None = None
-        self._refused = 0
 
     # ---- what the experiments ask
 
@@ -160,7 +131,7 @@ class Conductor:
     @ours
     def training_event(self, _roots: object = ()) -> None:
         """`backward` or an optimizer's `step` was called."""
-        if self.finished or not self.awaits_training():
+        if self.ending.ordered or not self.awaits_training():
             return
         with self.session.silence():
             self._begin_segment()
@@ -187,13 +158,12 @@ class Conductor:
     @ours
     def boundary(self) -> None:
         """One training iteration is over and the next is about to begin."""
-        if self.finished:
-            self.refuse()
+        self.ending.insist()
         self.finish_step()
         if self.state == "diet":
             self._advance()
-        elif self.coasting and time.monotonic() - self._coast_began > self._coast_seconds():
-            self.stop("the time for what follows the experiments was over")
+        elif self.coasting:
+            self.ending.stop_if_overdue()
         self._open = True
 
     def finish_step(self) -> None:
@@ -259,19 +229,8 @@ class Conductor:
         self.rates.end()
 
     def _row(self, outcome: str, why: str = "") -> Experiment:
-        diet = self.diet
-        assert diet is not None
-        return Experiment(
-            name=diet.name,
-            outcome=outcome,
-            why=why,
-            steps=self.session.step,
-            wanted=diet.wanted,
-            seconds=round(self.result.seconds, 3),
-            lr_factor=diet.lr_factor,
-            batch_size=diet.cut,
-            objectives=self.result.objectives,
-        )
+        assert self.diet is not None
+        return self.diet.row(self.result, self.session.step, outcome, why)
 
     def _coast(self) -> None:
         if self.resume is not None:
@@ -280,38 +239,19 @@ class Conductor:
         self.store.clear()
         self.diet = None
         self.state, self.session.experiment, self.session.step = "coasting", COAST, 0
-        self._coast_began = time.monotonic()
-        self._end_epoch = True
+        self.ending.coast()
         self.session.say(force=True, left=round(self.left(), 1))
-
-    def _coast_seconds(self) -> float:
-        return max(1.0, COAST_SHARE * self.session.config.budget)
 
     def ends_epoch(self, served: int) -> bool:
         """Whether a pass of the training loader ends here, `served` batches into it."""
-        ends = served > 0 and (self._end_epoch or served >= COAST_BATCHES)
-        self._end_epoch = False
+        ends = self.ending.ends_epoch(served)
         self._open = self._open and not ends
         return ends
 
     def validation_cut(self) -> None:
         """A pass over other data is cut short; the script's clock for coasting runs here too."""
-        if self.coasting and time.monotonic() - self._coast_began > self._coast_seconds():
-            self.stop("the time for what follows the experiments was over")
-
-    def stop(self, why: str) -> None:
-        """End the script. Raises `PatientStop`."""
-        if not self.finished:
-            self.finished = True
-            self.session.add(Event(kind="stopped", text=why))
-        self.refuse()
-
-    def refuse(self) -> None:
-        """Raise the stop again in a script that goes on; end the process if it will not hear."""
-        self._refused += 1
-        if self._refused > STUBBORN:
-            self.on_stubborn()
-        raise PatientStop
+        if self.coasting:
+            self.ending.stop_if_overdue()
 
     def script_ended(self, failure: str = "") -> None:
         """The script is over: complete what is open."""
@@ -330,8 +270,7 @@ class Conductor:
     @ours
     def outer_call(self, call: Call) -> None:
         """The outermost module is about to run."""
-        if self.finished:
-            self.refuse()
+        self.ending.insist()
         if self._raised is not None:
             self._swallowed()
         self.loader_feed.computed()
@@ -349,8 +288,7 @@ class Conductor:
         """A function is about to run outside of all modules."""
         if not torch.is_grad_enabled() or not any(isinstance(a, Tensor) and a.requires_grad for a in args):
             return args, kwargs
-        if self.finished:
-            self.refuse()
+        self.ending.insist()
         self.loader_feed.computed()
         if self.feed == "loader" and not self.expects_new_segment():
             return args, kwargs

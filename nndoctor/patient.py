@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import os
 import platform
 import random
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -17,11 +15,13 @@ import torch
 
 from nndoctor.conductor import Conductor, Plan
 from nndoctor.experiments.calls import LatestCalls
+from nndoctor.experiments.causality import causality
 from nndoctor.experiments.eval_gap import eval_gap
 from nndoctor.experiments.independence import independence
 from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
+from nndoctor.experiments.scan import scans
 from nndoctor.feeds.state import RandomState
 from nndoctor.hooks import Hooks, Watcher
 from nndoctor.launcher import clean_traceback, run_module, run_script
@@ -31,8 +31,12 @@ from nndoctor.probes.batches import Batches
 from nndoctor.probes.era import Era
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
+from nndoctor.probes.norms import Norms
 from nndoctor.probes.parameters import Parameters
+from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
 from nndoctor.probes.steps import Steps
+from nndoctor.probes.tokens import Tokens
+from nndoctor.probes.wiring import Wiring
 from nndoctor.recording import FILE_NAME, Recorder
 from nndoctor.records import OBSERVE, TRAIN, VALIDATION, Environment, Event
 from nndoctor.scratch import Scratch
@@ -48,7 +52,7 @@ class Patient:
         self.recorder = Recorder(folder / FILE_NAME)
         self.session = Session(config, self.recorder)
         self.conductor = Conductor(self.session, self._plan)
-        self.conductor.on_stubborn = self._leave
+        self.conductor.ending.on_stubborn = self._leave
         era = Era(self.session, self.conductor)
         self.batches = Batches(self.session, self.conductor, era)
         modules = Modules(self.session, self.conductor, era, self.batches)
@@ -57,9 +61,13 @@ class Patient:
         self.calls = LatestCalls(self.session)
         tracer = Tracer(self.session, self.conductor, self.batches)
         steps = Steps(self.session, self.conductor, losses, parameters)
+        self.session.listen(Wiring(self.session))  # before the modules are given names
+        self.session.listen(Tokens(self.session))
         for listener in (era, self.batches, modules, losses, self.calls, tracer, steps, parameters):
             self.session.listen(listener)
-        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS
+        self.session.listen(Norms(self.session, era))
+        self.session.listen(Practice(self.session, self.conductor, era))
+        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
         self.scratch = Scratch(folder / "scratch", self._saved)
 
     def run(self) -> int:
@@ -111,12 +119,15 @@ class Patient:
         """Look at the model between two experiments: the loop stands still."""
         with self.session.silence():
             for name, call in list(self.calls.calls.items()):
-                for experiment in ("eval-gap", "independence"):
+                for experiment in ("eval-gap", "independence", "causality"):
                     if experiment in self.config.skip:
                         continue
                     try:
                         if experiment == "eval-gap":
                             self.session.add(eval_gap(name, call))
+                        elif experiment == "causality":
+                            for seen in causality(name, call):
+                                self.session.add(seen)
                         else:
                             from_loader = self.conductor.feed == "loader"
                             size = self.conductor.store.batch_size
@@ -146,6 +157,8 @@ class Patient:
             self.session.experiment = OBSERVE
             for row in (*overlaps(training, validation), *self.batches.overlap_of_calls()):
                 self.session.add(row)
+            for scan in scans(training, self.batches.roles()):
+                self.session.add(scan)
         state.restore()
 
     def _exited(self, error: SystemExit) -> tuple[str, int]:
@@ -206,8 +219,5 @@ class Patient:
 
 def main(config_path: str) -> int:
     """Run the script that the doctor's file names; returns the process's exit code."""
-    faulthandler.enable()
-    if hasattr(signal, "SIGUSR1"):
-        faulthandler.register(signal.SIGUSR1, all_threads=True)
     sys.dont_write_bytecode = True
     return Patient(Config.read(Path(config_path))).run()

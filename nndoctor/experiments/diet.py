@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nndoctor.feeds.tree import clone, cut, permuted, replaced
+from nndoctor.records import Experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,20 @@ class Diet:
     lr_factor: float = 1.0
     peak_lr: bool = False
     enough: Callable[[Result], bool] = lambda _result: False
+
+    def row(self, result: Result, steps: int, outcome: str, why: str = "") -> Experiment:
+        """Return what is recorded of the experiment after so many steps."""
+        return Experiment(
+            name=self.name,
+            outcome=outcome,
+            why=why,
+            steps=steps,
+            wanted=self.wanted,
+            seconds=round(result.seconds, 3),
+            lr_factor=self.lr_factor,
+            batch_size=self.cut,
+            objectives=result.objectives,
+        )
 
 
 @dataclass(slots=True)

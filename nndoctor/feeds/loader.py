@@ -81,7 +81,7 @@ class LoaderFeed:
     def following(self, served: Served) -> Any:
         """Return the next batch for a pass, or raise StopIteration."""
         conductor = self.conductor
-        if not conductor.session.hears() or conductor.finished:
+        if not conductor.session.hears() or conductor.ending.ordered:
             return next(served.inner)
         if id(served.loader) in self.group and not conductor.expects_new_segment():
             return self._training_batch(served)
