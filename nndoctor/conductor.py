@@ -256,6 +256,8 @@ class Conductor:
     def script_ended(self, failure: str = "") -> None:
         """The script is over: complete what is open."""
         with self.session.silence():
+            if failure or self.ending.ordered:
+                self.session.tell("broken_off")
             self.finish_step()
             if self.state == "diet" and self.diet is not None:
                 if failure and self.diet.name != OBSERVE:

@@ -6,6 +6,9 @@ exchanged, keyword ones too), `backward`, the iteration of a DataLoader, and con
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader
 
 from nndoctor.feeds.loader import Served
-from nndoctor.places import user_place
+from nndoctor.places import shown_file, user_place
 from nndoctor.records import Event
 from nndoctor.session import Call, Pass, PatientStop, Session
 
@@ -83,6 +86,8 @@ class Hooks:
         patches.wrap(torch.amp.GradScaler, "__init__", self._built(self.conductor.owned.stateful_built))
         patches.wrap(torch.amp.GradScaler, "scale", self._scale)
         patches.wrap(torch, "compile", self._compile)
+        patches.wrap(nn.utils.clip_grad, "clip_grad_norm_", self._clip)
+        patches.replace(nn.utils, "clip_grad_norm_", nn.utils.clip_grad.clip_grad_norm_)
         self._patches = patches
         for kind in vars(lr_scheduler).values():
             if isinstance(kind, type) and issubclass(kind, lr_scheduler.LRScheduler):
@@ -147,6 +152,7 @@ class Hooks:
             wanted = [inputs] if isinstance(inputs, Tensor) else [t for t in inputs if isinstance(t, Tensor)]
             roots = [outputs] if isinstance(outputs, Tensor) else [t for t in outputs if isinstance(t, Tensor)]
             if not any(self.conductor.owned.is_trained(t) for t in wanted):
+                self.session.tell("gradient_asked")
                 return original(outputs, inputs, *args, **kwargs)
             return self._run_backward(roots, wanted, lambda: original(outputs, inputs, *args, **kwargs))
 
@@ -208,9 +214,30 @@ class Hooks:
         def step(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
             if self.session.hears() and self.conductor.holds_still(scheduler):
                 return None
-            return original(scheduler, *args, **kwargs)
+            begun = getattr(scheduler, "last_epoch", 0) >= 0  # else the constructor makes its first step
+            by_user = bool(shown_file(sys._getframe(1).f_code.co_filename))  # not one scheduler inside another
+            result = original(scheduler, *args, **kwargs)
+            if begun and by_user and self.session.hears():
+                self.session.tell("scheduler_stepped", scheduler)
+            return result
 
         return step
+
+    def _clip(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def clip_grad_norm_(parameters: Any, max_norm: float, *args: Any, **kwargs: Any) -> Any:
+            if not self.session.hears():
+                return original(parameters, max_norm, *args, **kwargs)
+            again, given = parameters, [parameters] if isinstance(parameters, Tensor) else []
+            if not given and isinstance(parameters, Iterator):
+                given = list(parameters)  # it can be read once only; torch warns of an empty generator
+                again = (p for p in given) if isinstance(parameters, GeneratorType) else iter(given)
+            elif not given:
+                given = list(parameters)
+            norm = original(again, max_norm, *args, **kwargs)
+            self.session.tell("clipped", given, max_norm, norm)
+            return norm
+
+        return clip_grad_norm_
 
     def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def scale(scaler: Any, outputs: Any) -> Any:

@@ -105,6 +105,15 @@ class Listener:
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped."""
 
+    def clipped(self, parameters: list[Tensor], max_norm: float, norm: Any) -> None:
+        """`clip_grad_norm_` returned the norm that the gradients had."""
+
+    def scheduler_stepped(self, scheduler: Any) -> None:
+        """The script stepped a learning-rate scheduler."""
+
+    def gradient_asked(self) -> None:
+        """`torch.autograd.grad` was called with respect to tensors that are not trained."""
+
     def step_ended(self) -> None:
         """A training iteration is complete; the session still stands at it."""
 
@@ -113,6 +122,9 @@ class Listener:
 
     def new_data(self) -> None:
         """A loader is asked for a batch, or an iteration begins: what ran before belongs to what was before."""
+
+    def broken_off(self) -> None:
+        """The script was stopped or raised, perhaps in the middle of an iteration."""
 
     def script_ended(self) -> None:
         """The script returned, raised or was stopped."""

@@ -42,11 +42,11 @@ def decide(run: Recording, worst: Severity | None, fail_on: Severity | None) -> 
         return Verdict("sick" if sick else "inconclusive", ExitCode.INTERRUPTED, "it was interrupted", None, failure)
     if sick:
         return Verdict("sick", code, why, where, failure)
-    if trained(run):
+    if failure is not None and failure.experiment != COAST:
+        return Verdict("crashed", ExitCode.SCRIPT_FAILED, why, where, failure)
+    if trained(run):  # what fails after the experiments may fail because we cut its passes over the data short
         unfinished = failure is not None or (hung is not None and hung.experiment in _ITS_OWN)
         return Verdict("inconclusive" if unfinished else "healthy", code, why, where, failure)
-    if failure is not None:
-        return Verdict("crashed", ExitCode.SCRIPT_FAILED, why, where, failure)
     return Verdict("inconclusive", ExitCode.SCRIPT_FAILED, why or _too_little(run), where)
 
 

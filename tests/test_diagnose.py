@@ -90,7 +90,7 @@ EXCEPTION = Event(kind="exception", text="ValueError: no")
         pytest.param(steps(9, parameters_changed=False), ("inconclusive", 3), id="nothing changed"),
         pytest.param([EXCEPTION], ("crashed", 3), id="raised at once"),
         pytest.param([*steps(1), EXCEPTION], ("crashed", 3), id="raised after one step"),
-        pytest.param([*steps(9), EXCEPTION], ("inconclusive", 0), id="raised after enough steps"),
+        pytest.param([*steps(9), EXCEPTION], ("crashed", 3), id="raised after enough steps"),
         pytest.param([Event(kind="exit", text="2")], ("crashed", 3), id="argparse refused"),
         pytest.param([Event(kind="killed", text="killed by SIGSEGV")], ("crashed", 3), id="segfault"),
         pytest.param([Event(kind="timeout", text="hung")], ("inconclusive", 3), id="hung"),

@@ -32,17 +32,16 @@ def independence(name: str, call: Call, batch_size: int, *, from_loader: bool) -
     file, line, function = call.place
     arguments = (call.args, call.kwargs)
     tensors = [(path, t) for path, t in leaves(arguments) if not t.requires_grad and t.dim() > 0 and t.numel() > 0]
+    # An adjacency (square), or indices of edges (without the batch): samples are meant to interact.
+    graph_like = len(tensors) > 1 and any(
+        batch_size not in t.shape or (t.dim() == 2 and t.shape[0] == t.shape[1]) for _, t in tensors
+    )
     with undisturbed(call.module):
         set_mode(call.module, training=False)
         for path, tensor in tensors:
             dims = [d for d, size in enumerate(tensor.shape) if size == batch_size]
             if not dims or batch_size < 2:
                 continue
-            graph_like = any(
-                batch_size not in t.shape or (t.dim() == 2 and t.shape[0] == t.shape[1])
-                for _, t in tensors
-                if t is not tensor
-            )
             row = Independence(
                 module=name,
                 leaf=path,

@@ -38,7 +38,7 @@ def overlaps(training: dict[str, Any], validation: dict[str, Any]) -> Iterator[O
 
 def by_index(train: Any, other: Any) -> Overlap | None:
     """Compare the indices of two subsets of one data set; None if they are not that."""
-    (base, own), (other_base, others) = _resolved(train), _resolved(other)
+    (base, own), (other_base, others) = resolved(train), resolved(other)
     if base is not other_base or own is None or others is None:
         return None
     shared = len(set(own) & set(others))
@@ -63,7 +63,7 @@ def by_content(train: Any, other: Any) -> Overlap | None:
 
 def hashes(dataset: Any) -> list[bytes]:
     """Return a hash per sample of its first leaf that holds more than one value; empty if the data cannot be asked."""
-    base, indices = _resolved(dataset)
+    base, indices = resolved(dataset)
     if isinstance(base, TensorDataset):
         tensor = next((t for t in base.tensors if t.dim() > 1 and t[0].numel() > 1), None)
         if tensor is None or tensor.numel() * tensor.element_size() > MOST_BYTES:
@@ -93,7 +93,7 @@ def _input(sample: Any) -> Tensor | None:
     return next((t for _, t in leaves(sample) if t.numel() > 1), None)
 
 
-def _resolved(dataset: Any) -> tuple[Any, list[int] | None]:
+def resolved(dataset: Any) -> tuple[Any, list[int] | None]:
     """Follow subsets of subsets down to the data set itself; its indices, None for all of it."""
     indices: list[int] | None = None
     while isinstance(dataset, Subset):

@@ -89,6 +89,7 @@ class Batches(Listener):
         self._loaders: dict[str, Loader] = {}
         self._medians: dict[str, float] = {}
         self._data: dict[str, Any] = {}
+        self._roles: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._rows: dict[str, defaultdict[str, set[bytes]]] = {TRAIN: defaultdict(set), VALIDATION: defaultdict(set)}
         conductor.on_batch = self.batch
         conductor.on_slot = self.slot
@@ -206,6 +207,10 @@ class Batches(Listener):
         """Return split and data set of every loader that was iterated, by the loader's name."""
         return {name: (self._loaders[name].split, data) for name, data in self._data.items()}
 
+    def roles(self) -> dict[str, dict[str, str]]:
+        """Return what every leaf of the training batches was used as, by the loader's name."""
+        return self._roles
+
     def overlap_of_calls(self) -> list[Overlap]:
         """Compare what models were called with in training and in validation, in loops without a loader."""
         found = []
@@ -233,6 +238,8 @@ class Batches(Listener):
         role = "+".join(word for word, true in (("input", used), ("target", leaf.target)) if true)
         if leaf.source not in ("call", "experiment"):
             self._split_known(leaf.source, split, used=bool(role))
+            if role and split == TRAIN:
+                self._roles[leaf.source][leaf.path] = role
         if used and not leaf.target and split == TRAIN and self.session.experiment == OBSERVE:
             self.conductor.store.input_paths.add(leaf.path)
         elif leaf.target:
@@ -320,6 +327,8 @@ def describe(served: Served, name: str, numbered: Any) -> Loader:
         order=order,
         workers=int(getattr(loader, "num_workers", 0) or 0),
         drop_last=bool(getattr(loader, "drop_last", False)),
+        drawn=_length(sampler),
+        weights=_length(getattr(sampler, "weights", None)) if kind == "WeightedRandomSampler" else -1,
         file=file,
         line=line,
         function=function,

@@ -60,6 +60,10 @@ class Era(Listener):
         """The era ends."""
         self._settle()
 
+    def broken_off(self) -> None:
+        """The script ended in the middle: what was held can no longer be told apart."""
+        self._held = []
+
     def _settle(self) -> None:
         held, trained = self._held, self._trained
         self._held, self._trained, self._phase = [], False, BEFORE

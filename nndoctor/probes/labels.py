@@ -19,13 +19,17 @@ def labels_of(tensor: Tensor, batch_size: int, median: float | None) -> tuple[La
     `median` is that of the earlier batches, so that "above or below" means the same throughout the run.
     """
     values = tensor.detach()
+    if values.dtype == torch.bool:
+        if values.dim() > 1:
+            return None, math.nan if median is None else median  # a mask
+        values = values.long()
     if values.dim() == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.dim() == 2 and 2 <= values.shape[1] <= MOST_CLASSES and _one_hot(values):
         values = values.argmax(dim=1)
     if values.dim() != 1 or len(values) != batch_size or not 1 <= batch_size <= MOST_VALUES:
         return None, math.nan if median is None else median
-    if values.dtype == torch.bool or not (values.is_floating_point() or values.is_complex()):
+    if not (values.is_floating_point() or values.is_complex()):
         if int(values.max()) - int(values.min()) > MOST_CLASSES:
             return None, math.nan
         return Labels(values=tuple(int(v) for v in values.tolist())), math.nan

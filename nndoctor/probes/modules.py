@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -228,6 +229,7 @@ class Modules(Listener):
             children=sum(1 for _ in module.children()),
             registered=registered,
             loaded=any(self.conductor.owned.is_loaded(p) for p in own),
+            dropout=float(module.p) if isinstance(module, nn.modules.dropout._DropoutNd) else math.nan,
             file=file,
             line=line,
             function=function,

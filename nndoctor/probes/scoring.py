@@ -75,6 +75,10 @@ def _described(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
         log_probabilities=logs,
         target_min=float(numbers.min()),
         target_max=float(numbers.max()),
+        target_integral=target.numel() > 0 and bool((numbers == numbers.round()).all()),
+        input_min=low,
+        input_max=high,
+        target_mean=float(numbers.mean()),
     )
 
 
@@ -92,7 +96,7 @@ def _classes(row: LossCall, prediction: Tensor, target: Tensor, ignore: int) -> 
     count = prediction.shape[1] if prediction.dim() > 1 else prediction.shape[0]
     logits = prediction if prediction.dim() > 1 else prediction.unsqueeze(0)
     if target.is_floating_point() and target.shape == prediction.shape:
-        labels = target.argmax(dim=1 if target.dim() > 1 else 0)
+        labels, ignore = target.argmax(dim=1 if target.dim() > 1 else 0), -100  # no index, none to ignore
         hard = bool(((target == 0) | (target == 1)).all())
     elif not target.is_floating_point():
         labels, hard = target, True
@@ -101,6 +105,7 @@ def _classes(row: LossCall, prediction: Tensor, target: Tensor, ignore: int) -> 
     predicted = logits.argmax(dim=1)
     labels = labels.reshape(predicted.shape)
     kept = labels != ignore
+    row = replace(row, ignore_index=ignore, ignored_share=1 - float(kept.float().mean()) if kept.numel() else math.nan)
     predicted, labels = predicted[kept], labels[kept]
     if labels.numel() == 0:
         return replace(row, classes=count)

@@ -143,7 +143,29 @@ class LossCall(Placed):
     target_is_input: bool = False
     target_min: float = math.nan
     target_max: float = math.nan
+    target_integral: bool = False
+    """The target holds whole numbers only."""
+    input_min: float = math.nan
+    input_max: float = math.nan
+    ignore_index: int = -100
+    ignored_share: float = math.nan
+    """Share of the targets that equal `ignore_index`, in losses that have one."""
     target_mean: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenTarget(Placed):
+    """A class loss in a sampled step whose target has one label for each token that the model read.
+
+    `same`: share of the targets that equal the token at their own position; `shifted`: the next token. `kept` is the
+    share of targets that are not ignored; the other two are of those. The place is that of the loss.
+    """
+
+    loss: str = ""
+    positions: int = 0
+    kept: float = math.nan
+    same: float = math.nan
+    shifted: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,8 @@ class Module(Placed):
     loaded: bool = False
     """At least one of its own tensors was loaded by `load_state_dict` or copied from a checkpoint."""
     made_in_forward: int = 0
+    dropout: float = math.nan
+    """The rate of a dropout module."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +194,61 @@ class Independence(Placed):
     why: str = ""
     graph_like: bool = False
     """The call has further tensor inputs without the batch dimension (adjacency, edge index): samples may interact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Causality(Placed):
+    """A model that reads rows of `length` tokens, in eval mode, when the last token of every row is exchanged.
+
+    `moved` is the mean relative change of the output at the last position, `leak` the largest one before it, `leaking`
+    the share of rows in which the output before it changed. `why` says why it could not be judged.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("segment", "module", "leaf")
+
+    module: str = ""
+    leaf: str = ""
+    length: int = 0
+    moved: float = math.nan
+    leak: float = math.nan
+    leaking: float = math.nan
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chained(Placed):
+    """A linear layer or convolution that was called on just what another one had put out, unchanged.
+
+    `inputs`, `inner` and `outputs` are the widths before, between and after the two. `links` counts the sampled calls
+    of `observe`; `takers` how many layers and functions took what is between (1: only the second layer).
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("segment", "first", "second")
+
+    first: str = ""
+    second: str = ""
+    type: str = ""
+    inputs: int = 0
+    inner: int = 0
+    outputs: int = 0
+    links: int = 0
+    takers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recreated(Placed):
+    """A layer with weights that was built in a forward pass: `instances` of it, in `steps` different steps.
+
+    `name` is the module in whose forward it ran, the place is where it was called.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("segment", "name", "type", "file", "line")
+
+    name: str = ""
+    type: str = ""
+    instances: int = 0
+    steps: int = 0
+    parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ NORM = TensorStats(kind="gradient", name="body.weight", norm=0.1)
 
 
 def steps(**fields: bool) -> list[Record]:
-    return [OptimizerStep(optimizer="Adam#0", step=i, **fields) for i in range(40)]  # type: ignore[arg-type]
+    return [OptimizerStep(optimizer="Adam#0", step=i, **fields) for i in range(40)]
 
 
 def found(*records: Record) -> list[Finding]:

@@ -81,7 +81,7 @@ def batch_mixing(
                 Measure("share of the other samples that changed", mixed, "0"),
                 *([Measure("largest change of another sample", row.leak, f"<= {noise:g}")] if size else []),
             ),
-            severity=None if certain else Severity.WARNING,
+            severity=None if certain else Severity.NOTE if row.graph_like else Severity.WARNING,
             certain=certain,
         )
 

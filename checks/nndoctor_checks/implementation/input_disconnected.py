@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         "ignores-input",
         "learning-rate-too-low",
         "loss-flat",
-        "metric-at-chance",
         "no-gradient",
         "parameters-not-updating",
         "update-ratio",

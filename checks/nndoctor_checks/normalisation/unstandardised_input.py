@@ -89,7 +89,10 @@ def unstandardised_input(
     - Stanford CS231n, Neural Networks Part 2: data preprocessing
     """
     segments = training_batches(run)
-    floats = {segment: [b for b in inputs(rows) if judged(b) and b.std > 0] for segment, rows in segments.items()}
+    floats = {
+        segment: [b for b in inputs(rows) if judged(b) and b.std > 0 and not _adjacency(b)]
+        for segment, rows in segments.items()
+    }
     if not any(floats.values()):
         raise Skip("no floating-point input of the model was seen")
     found: set[tuple[str, str]] = set()
@@ -104,6 +107,11 @@ def unstandardised_input(
             if fault and not _normalised_inside(run, segment, seen, inside):
                 found.add(leaf)
                 yield _finding(run, leaf, seen, fault)
+
+
+def _adjacency(row: Batch) -> bool:
+    """Whether a leaf looks like the matrix of a graph: its values are weights of edges, not features."""
+    return row.source == "call" and len(row.shape) == 2 and row.shape[0] == row.shape[1]
 
 
 def _pixels(rows: Sequence[Batch], seen: Profile) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         "dead-relu",
         "exploding-gradient",
         "ignores-input",
+        "input-disconnected",
         "learning-rate-too-high",
         "non-finite",
         "saturated-activation",

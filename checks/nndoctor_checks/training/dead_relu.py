@@ -24,6 +24,7 @@ RECTIFIERS = ("ReLU", "relu", "relu_")
         "cannot-overfit-batch",
         "collapsed-predictions",
         "ignores-input",
+        "input-disconnected",
         "learning-rate-too-low",
         "loss-flat",
         "no-gradient",

@@ -32,6 +32,7 @@ CLIP = "Clip them before the step, `torch.nn.utils.clip_grad_norm_(model.paramet
         "collapsed-predictions",
         "dead-relu",
         "ignores-input",
+        "input-disconnected",
         "loss-flat",
         "non-finite",
         "saturated-activation",

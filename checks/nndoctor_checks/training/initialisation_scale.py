@@ -31,6 +31,7 @@ SATURATED = 0.5
         "exploding-gradient",
         "ignores-input",
         "initial-loss",
+        "input-disconnected",
         "learning-rate-too-high",
         "learning-rate-too-low",
         "loss-flat",

@@ -33,6 +33,7 @@ FEW = 3
         "dead-relu",
         "exploding-gradient",
         "ignores-input",
+        "input-disconnected",
         "loss-flat",
         "no-gradient",
         "non-finite",

@@ -64,6 +64,7 @@ TRACE = (
         "dead-relu",
         "ignores-input",
         "initial-loss",
+        "input-disconnected",
         "loss-flat",
         "no-gradient",
         "parameters-not-updating",

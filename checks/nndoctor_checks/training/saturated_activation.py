@@ -29,6 +29,7 @@ FEW_CALLS = 3
         "cannot-overfit-batch",
         "collapsed-predictions",
         "ignores-input",
+        "input-disconnected",
         "learning-rate-too-low",
         "loss-flat",
         "no-gradient",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "ignores-input",
         "initial-loss",
         "initialisation-scale",
+        "input-disconnected",
         "learning-rate-too-high",
         "learning-rate-too-low",
         "loss-flat",

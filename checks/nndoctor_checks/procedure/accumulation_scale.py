@@ -1,0 +1,93 @@
+"""T accumulation-scale."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import TYPE_CHECKING
+
+from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
+from nndoctor.records import OBSERVE, TRAIN, Backward, LossCall, Optimizer, OptimizerStep, Step
+from nndoctor_checks.observed import observed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCALED = ("SGD", "ASGD", "LBFGS")
+"""Optimizers whose step grows with the gradient; Adam and its like divide by its size."""
+
+
+@check("accumulation-scale", reason="T", severity=Severity.NOTE, needs=[OptimizerStep, Backward, LossCall])
+def accumulation_scale(
+    run: Recording,
+    *,
+    same: float = 0.02,  # how much the loss that `backward` gets may differ from the loss function's value
+    min_steps: int = 4,  # of the optimizer
+) -> Iterator[Finding]:
+    """Gradients of several micro-batches are added up and not divided by their number.
+
+    ## What it does
+    Recognises loops in which SGD steps after every k-th batch only, and compares the loss on which `backward` is
+    called with the mean over the batch that the loss function returned. If they are equal, nothing was divided by k.
+
+    ## Why is this bad?
+    The step is k times as long as that of one batch of the same total size: whoever changes the number of micro-batches
+    (to fit another GPU) changes the learning rate with it.
+
+    ## Example
+    ```python
+    loss = criterion(model(x), y)
+    loss.backward()
+    ```
+
+    Use instead:
+    ```python
+    loss = criterion(model(x), y) / accumulate
+    loss.backward()
+    ```
+
+    ## Known problems
+    A learning rate that was chosen for the sum is just as good; then the note may be ignored.
+
+    ## References
+    - Goyal et al., Accurate, Large Minibatch SGD, 2017 (section 3: subtleties and pitfalls of distributed SGD)
+    """
+    judged = False
+    plain = {o.name for o in run.rows(Optimizer) if o.type in SCALED}
+    every = observed(run, OptimizerStep)
+    for segment in dict.fromkeys(s.segment for s in every):
+        taken = [s for s in every if s.segment == segment]
+        iterations = [s for s in observed(run, Step) if s.segment == segment and s.backwards > 0]
+        if len({s.optimizer for s in taken}) != 1 or taken[0].optimizer not in plain or len(taken) < min_steps:
+            continue
+        judged = True
+        passes = round(median(s.backwards for s in taken))
+        if passes < 2 or len(iterations) < passes * (len(taken) - 1):
+            continue  # several passes on one batch are parts of one loss
+        ratio = _ratio(run, segment)
+        if abs(ratio - 1) <= same:
+            yield Finding(
+                message=f"The gradients of {passes} batches are added up for each step of {taken[0].optimizer}, and "
+                f"their losses are not divided by {passes}.",
+                advice=f"Divide the loss by the number of micro-batches before `backward`: `(loss / {passes})."
+                "backward()`; the learning rate then means the same for any number of them.",
+                where=SourceLine.of(next((b for b in run.rows(Backward) if b.segment == segment), None)),
+                evidence=(Measure("loss of `backward` / loss of the batch", ratio, f"{1 / passes:.3g}"),),
+            )
+    if not judged:
+        raise Skip("no SGD was seen that steps several times")
+
+
+def _ratio(run: Recording, segment: int) -> float:
+    """Return what `backward` was called on / what the loss functions returned, NaN where that is not constant."""
+    called: dict[int, list[float]] = {}
+    for call in run.rows(LossCall):
+        if call.experiment == OBSERVE and call.segment == segment and call.split == TRAIN and call.requires_grad:
+            called.setdefault(call.step, []).append(call.value if call.reduction == "mean" else math.nan)
+    ratios = [
+        b.loss / sum(values)
+        for b in run.rows(Backward)
+        if b.experiment == OBSERVE and b.segment == segment and (values := called.get(b.step)) and sum(values) > 0
+    ]
+    known = [r for r in ratios if math.isfinite(r)]
+    return median(known) if known and len(known) == len(ratios) else math.nan

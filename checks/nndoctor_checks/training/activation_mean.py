@@ -1,0 +1,97 @@
+"""R33 activation-mean."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import TYPE_CHECKING
+
+from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, Table, check, names_shown
+from nndoctor.records import Module, TensorStats
+from nndoctor_checks.tensors import LAYERS, sampled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@check(
+    "activation-mean",
+    reason="R33",
+    severity=Severity.NOTE,
+    needs=[TensorStats],
+    explains=["dead-relu", "learning-rate-too-low", "saturated-activation", "update-ratio"],
+)
+def activation_mean(
+    run: Recording,
+    *,
+    off: float = 3.0,  # abs(mean) / std: hardly a value on the other side of zero
+    extreme: float = 10.0,  # the spread between samples is a tenth of what they all share: a warning
+    min_steps: int = 4,  # sampled steps
+    min_values: int = 64,  # of the output: few units may well lie on one side by chance
+) -> Iterator[Finding]:
+    """The outputs of a hidden layer lie far from zero, all on one side.
+
+    ## What it does
+    Compares mean and std of the outputs of linear and convolutional layers in the sampled steps, and reports those
+    with abs(mean) > `off` x std in all of them; as a warning above `extreme`. The last layer is left out (targets may
+    have a mean), as are outputs of sigmoids, ReLUs and normalisations, which are one-sided or centred by nature.
+
+    ## Why is this bad?
+    What all samples share carries no information, and drowns what tells them apart: the following activation is on
+    one side of its bend for all of them, and the gradients of the next layer's weights all have the same sign.
+
+    ## Example
+    ```python
+    nn.init.constant_(layer.bias, 10.0)
+    ```
+
+    Use instead:
+    ```python
+    nn.init.zeros_(layer.bias)
+    ```
+
+    ## Known problems
+    Layers that feed a gate are sometimes given a bias of some size on purpose.
+
+    ## References
+    - LeCun, Bottou, Orr, Mueller, Efficient BackProp, 1998 (section 4.3: inputs of a layer should have zero mean)
+    """
+    judged = False
+    places = {m.name: m for m in run.rows(Module)}
+    for segment in dict.fromkeys(t.segment for t in run.rows(TensorStats)):
+        layers = {
+            name: rows
+            for name, rows in sampled(run, "activation", segment).items()
+            if rows[0].type.startswith(LAYERS) and len(rows) >= min_steps
+        }
+        last = max((rows[0].order for rows in layers.values()), default=-1)
+        hidden = {n: r for n, r in layers.items() if r[0].order < last and r[0].numel >= min_values}
+        judged = judged or bool(hidden)
+        ratios = {name: [_ratio(row) for row in rows] for name, rows in hidden.items()}
+        wrong = {name: median(values) for name, values in ratios.items() if min(values) > off}
+        if wrong:
+            yield _finding(wrong, off, extreme, [places[n] for n in wrong if n in places])
+    if not judged:
+        raise Skip("no outputs of hidden linear or convolutional layers were measured in enough steps")
+
+
+def _ratio(row: TensorStats) -> float:
+    """Return abs(mean) / std; 0 where it cannot be judged (a constant output is another check's business)."""
+    return abs(row.mean) / row.std if row.std > 0 and math.isfinite(row.mean) and math.isfinite(row.std) else 0.0
+
+
+def _finding(wrong: dict[str, float], off: float, extreme: float, modules: Sequence[Module]) -> Finding:
+    names = tuple(wrong)
+    worst = max(wrong.values())
+    return Finding(
+        message=f"The outputs of {names_shown(names)} lie on one side of zero in all sampled steps: their mean is up "
+        f"to {worst:.3g} times their std.",
+        advice="Start biases at 0, centre the input, or normalise before the layer (BatchNorm, LayerNorm).",
+        where=SourceLine.of(modules[0] if modules else None),
+        names=names,
+        evidence=(
+            Measure("abs(mean) / std of the outputs", worst, f"<= {off:g}"),
+            Table("Layers", ("layer", "abs(mean) / std"), tuple((n, f"{v:.3g}") for n, v in wrong.items())[:30]),
+        ),
+        severity=Severity.WARNING if worst > extreme else None,
+    )

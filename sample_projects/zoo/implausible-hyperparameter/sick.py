@@ -1,0 +1,39 @@
+# expect: implausible-hyperparameter
+import torch
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+KEEP = 0.9
+
+X, y = load_digits(return_X_y=True)
+X_train, X_val, y_train, y_val = train_test_split(X, y, test_size=0.2, stratify=y, random_state=0)
+mean, std = X_train.mean(), X_train.std()
+X_train, X_val = (torch.tensor((a - mean) / std).float() for a in (X_train, X_val))
+train_loader = DataLoader(TensorDataset(X_train, torch.tensor(y_train)), 32, shuffle=True)
+val_loader = DataLoader(TensorDataset(X_val, torch.tensor(y_val)), 120)
+
+model = nn.Sequential(
+    nn.Linear(64, 256),
+    nn.ReLU(),
+    nn.Dropout(KEEP),  # the fault: p is the share that is dropped
+    nn.Linear(256, 10),
+)
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+
+for epoch in range(4):
+    model.train()
+    total = 0.0
+    for inputs, labels in train_loader:
+        optimizer.zero_grad()
+        loss = criterion(model(inputs), labels)
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
+    model.eval()
+    with torch.no_grad():
+        hits = sum((model(a).argmax(1) == b).sum().item() for a, b in val_loader)
+    print(f"epoch {epoch} loss {total / len(train_loader):.3f} val acc {hits / len(y_val):.3f}")

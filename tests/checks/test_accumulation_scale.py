@@ -1,0 +1,41 @@
+"""accumulation-scale, on a loop typed by hand."""
+
+import pytest
+
+from nndoctor import Recording, Skip
+from nndoctor.records import Backward, LossCall, Optimizer, OptimizerStep, Record, Step
+from nndoctor_checks.procedure.accumulation_scale import accumulation_scale
+
+
+def loop(*, k=4, divided=1.0, kind="SGD", batches=24, passes=1):
+    rows: list[Record] = [Optimizer(name="o", type=kind)]
+    for i in range(batches):
+        rows.append(Step(step=i, backwards=passes))
+        rows += [Backward(step=i, loss=1.5 / divided, file="t.py", line=5), LossCall(step=i, value=1.5)]
+        if i % k == k - 1:
+            rows.append(OptimizerStep(step=i, optimizer="o", backwards=k * passes))
+    return Recording.of(rows)
+
+
+def test_finds_a_sum():
+    [finding] = accumulation_scale(loop())
+    assert "4 batches" in finding.message
+    assert finding.where.line == 5
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [
+        pytest.param(loop(divided=4.0), id="divided"),
+        pytest.param(loop(k=1), id="a step for each batch"),
+        pytest.param(loop(k=1, passes=2), id="two losses on one batch"),
+        pytest.param(loop(divided=float("inf")), id="zero"),
+    ],
+)
+def test_is_silent(recording):
+    assert accumulation_scale(recording) == []
+
+
+def test_does_not_judge_adam():
+    with pytest.raises(Skip):
+        accumulation_scale(loop(kind="Adam"))

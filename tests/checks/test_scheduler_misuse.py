@@ -1,0 +1,53 @@
+"""scheduler-misuse, on steps typed by hand."""
+
+import math
+
+import pytest
+
+from nndoctor import Recording
+from nndoctor.records import TRAIN, Loader, OptimizerStep, SchedulerStep
+from nndoctor_checks.procedure.scheduler_misuse import scheduler_misuse
+
+LOADER = Loader(name="train", split=TRAIN, batches=60, passes=1)
+
+
+def run(rates, *, first=1, kind="CosineAnnealingLR", scaled=False, loader=LOADER):
+    rows = [loader]
+    for step, lr in enumerate(rates):
+        fields = {"name": "s", "type": kind, "lr": lr, "scaled": scaled, "file": "t.py", "line": 9}
+        rows += [
+            OptimizerStep(step=step, lr=rates[max(0, step - 1)]),
+            SchedulerStep(step=step, optimizer_steps=first + step, **fields),
+        ]
+    return Recording.of(rows)
+
+
+FAST = [0.05 * (1 + math.cos(math.pi * min(i, 20) / 20)) for i in range(40)]
+SLOW = [0.1 * 0.999**i for i in range(40)]
+
+
+def test_finds_a_schedule_in_epochs_that_is_stepped_with_every_batch():
+    [finding] = scheduler_misuse(run(FAST))
+    assert "of the 60" in finding.message
+    assert finding.where.line == 9
+
+
+def test_finds_a_scheduler_that_is_stepped_first():
+    [finding] = scheduler_misuse(run(SLOW, first=0))
+    assert "before the first step" in finding.message
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [
+        pytest.param(run(SLOW), id="healthy"),
+        pytest.param(run(SLOW, first=0, scaled=True), id="a GradScaler skipped the step"),
+        pytest.param(run(FAST, loader=Loader(name="train", split=TRAIN, batches=25)), id="one epoch"),
+        pytest.param(run(FAST, loader=Loader(name="train", split=TRAIN)), id="length unknown"),
+        pytest.param(run(FAST, kind="OneCycleLR"), id="cycle"),
+        pytest.param(run([1e-4 * (i + 1) for i in range(40)]), id="warm-up"),
+        pytest.param(run([math.nan] * 40), id="NaN"),
+    ],
+)
+def test_is_silent(recording):
+    assert scheduler_misuse(recording) == []

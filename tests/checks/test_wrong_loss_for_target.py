@@ -1,0 +1,75 @@
+"""wrong-loss-for-target, on recordings typed by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from nndoctor import Finding, Recording, Severity
+from nndoctor.records import Batch, LossCall, Step
+from nndoctor_checks.implementation.wrong_loss_for_target import wrong_loss_for_target
+
+LABELS = Batch(role="target", dtype="int64", shape=(32,), min=0, max=4)
+
+
+def found(call: LossCall, *others: Batch) -> list[Finding]:
+    steps = [Step(step=i, batch_size=32) for i in range(4)]
+    calls = [replace(call, step=i) for i in range(4)]
+    return wrong_loss_for_target(Recording.of([*steps, *calls, *others]))
+
+
+def call(function: str, **wishes: object) -> LossCall:
+    known = {"input_shape": (32, 5), "target_shape": (32, 5), "target_integral": True, "target_min": 0.0,
+             "target_max": 1.0, "file": "a.py", "line": 7}  # fmt: skip
+    return LossCall(**{"function": function, **known, **wishes})
+
+
+@pytest.mark.parametrize(
+    ("sick", "text"),
+    [
+        pytest.param(call("cross_entropy", input_shape=(32, 1)), "one output column", id="a single column"),
+        pytest.param(call("cross_entropy", input_shape=(32,), target_shape=(32,)), "over the batch", id="no column"),
+        pytest.param(call("kl_div", input_max=0.8, unit_interval=True), "probabilities up to 0.8", id="kl of softmax"),
+        pytest.param(call("kl_div", input_max=3.1), "values up to 3.1", id="kl of logits"),
+        pytest.param(call("binary_cross_entropy_with_logits", target_max=4.0), "gets 4 as target", id="classes"),
+        pytest.param(call("binary_cross_entropy_with_logits", target_min=-1.0), "gets -1 as target", id="signs"),
+    ],
+)
+def test_finds(sick: LossCall, text: str) -> None:
+    [finding] = found(sick)
+    assert text in finding.message
+    assert finding.severity is None
+    assert str(finding.where) == "a.py:7"
+
+
+def test_class_labels_in_a_regression_are_a_warning() -> None:
+    [finding] = found(call("mse_loss", target_max=4.0, input_shape=(32,), target_shape=(32,)), LABELS)
+    assert finding.severity is Severity.WARNING
+    assert "labels from 0 to 4" in finding.message
+
+
+@pytest.mark.parametrize(
+    "healthy",
+    [
+        pytest.param(call("cross_entropy"), id="several columns"),
+        pytest.param(call("cross_entropy", input_shape=(5,), target_shape=(5,)), id="one sample, soft labels"),
+        pytest.param(call("cross_entropy", input_shape=(5,), target_shape=()), id="one sample"),
+        pytest.param(call("kl_div", input_max=0.0), id="log-probabilities"),
+        pytest.param(call("kl_div", input_max=math.nan), id="not a number"),
+        pytest.param(call("binary_cross_entropy_with_logits"), id="0 and 1"),
+        pytest.param(call("binary_cross_entropy_with_logits", target_max=1.2, target_integral=False), id="soft labels"),
+        pytest.param(call("binary_cross_entropy_with_logits", target_min=-1.0, reduction="none"), id="masked later"),
+        pytest.param(call("mse_loss", target_max=4.5, target_integral=False), id="a regression"),
+        pytest.param(call("mse_loss", target_max=300.0), id="whole amounts"),
+        pytest.param(call("mse_loss", target_min=1.0, target_max=4.0), id="a rating"),
+        pytest.param(call("mse_loss", target_max=1.0), id="least squares for two classes"),
+    ],
+)
+def test_is_silent(healthy: LossCall) -> None:
+    assert found(healthy, LABELS) == []
+
+
+def test_whole_floats_are_amounts() -> None:
+    assert found(call("mse_loss", target_max=4.0), Batch(role="target", dtype="float32", min=0, max=4)) == []
