@@ -15,12 +15,12 @@ CASES = cases()
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_the_diagnosis_is_as_the_script_expects(case: Case) -> None:
-    verdict = examine(case)
+    verdict = examine(case, budget=20.0)
     assert not verdict.problem, f"{verdict.problem}; found {verdict.found}"
 
 
 def test_every_check_has_a_sick_script() -> None:
     from nndoctor.catalogue import load_catalogue
 
-    shown = {case.expectation for case in CASES}
+    shown = {case.expectation.split()[-1] for case in CASES}
     assert not set(load_catalogue()) - shown

@@ -28,6 +28,8 @@ ACTIVATION_FUNCTIONS = ACTIVATIONS | SOFTMAXES
 """Every function that this probe wants to hear of."""
 MOST_ACTIVATIONS = 600
 """Tensors measured in one step; a deeper model is measured as far as that."""
+MOST_STRAYS = 256
+"""Modules outside of the model's tree that are remembered."""
 
 
 class Modules(Listener):
@@ -65,7 +67,8 @@ class Modules(Listener):
                 self.order[name] = len(self.order)
         if self.session.stack:
             top = self.session.names.root_of(module)
-            if top is not self.session.names.root_of(self.session.stack[0].module):
+            elsewhere = top is not self.session.names.root_of(self.session.stack[0].module)
+            if elsewhere and len(self._stray) < MOST_STRAYS:  # layers built anew in every step would pile up
                 self._stray.setdefault(name, module)
         if _minds_mode(module):
             self._count_mode(call, name)

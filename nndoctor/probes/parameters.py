@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ class Parameters(Listener):
         self.conductor = conductor
         self.modules = modules
         self._reached: defaultdict[int, int] = defaultdict(int)
-        self._ever: defaultdict[int, int] = defaultdict(int)
+        self._bare: dict[int, ref[Tensor]] = {}
         self._gradients: defaultdict[int, int] = defaultdict(int)
         self._walked = 0
         self._steps = 0
@@ -49,15 +50,20 @@ class Parameters(Listener):
         trained = self._held()
         count = 0
         for key, tensor in found.items():
-            if self.session.names.parameter(tensor) is not None or key in trained or isinstance(tensor, nn.Parameter):
-                count += 1
+            owned = self.session.names.parameter(tensor) is not None or key in trained
+            count += owned or isinstance(tensor, nn.Parameter)
             self._reached[key] += observing
-            self._ever[key] += 1
-            if key not in trained and not isinstance(tensor, nn.Parameter) and self._ever[key] >= 2:
-                self.conductor.owned.leaves[key] = tensor  # a bare tensor that stays from step to step
-            if isinstance(tensor, nn.Parameter) or key in trained:
-                self.conductor.owned.leaves.setdefault(key, tensor)
+            if not owned:
+                self._note_bare(key, tensor)
         return count
+
+    def _note_bare(self, key: int, tensor: Tensor) -> None:
+        """A leaf that nobody holds is trained only if it stays from step to step; the id alone may be used again."""
+        earlier = self._bare.get(key)
+        if earlier is not None and earlier() is tensor:
+            self.conductor.owned.leaves[key] = tensor
+        else:
+            self._bare[key] = ref(tensor)
 
     def gradients_arrived(self, alive: set[int]) -> None:
         """Remember which tensors had a gradient, for loops without an optimizer."""

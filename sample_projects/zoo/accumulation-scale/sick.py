@@ -1,4 +1,4 @@
-# expect: accumulation-scale
+# expect: note accumulation-scale
 import torch
 from sklearn.datasets import make_friedman1
 from torch import nn

@@ -1,4 +1,4 @@
-# expect: needs-more-time
+# expect: note needs-more-time
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split

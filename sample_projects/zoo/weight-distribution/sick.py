@@ -1,4 +1,4 @@
-# expect: weight-distribution
+# expect: note weight-distribution
 import torch
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split
