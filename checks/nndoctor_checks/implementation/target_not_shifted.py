@@ -37,8 +37,8 @@ def target_not_shifted(
     be asked. Models that see the whole text are left alone: for an autoencoder the target is the input.
 
     ## Why is this bad?
-    The answer stands in the input, and the network learns to copy. The loss falls to nearly zero in no time, in training
-    and in validation; the text that it writes is one token, over and over.
+    The answer stands in the input, and the network learns to copy. The loss falls to nearly zero in no time, in
+    training and in validation; the text that it writes is one token, over and over.
 
     ## Example
     ```python
