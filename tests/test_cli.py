@@ -94,7 +94,7 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert "Why is this bad?" in out
     assert "loss-detached" in ran(capsys, "explain", "r18")[1]
-    assert "no check looks at this reason yet" in ran(capsys, "explain", "R09")[1]
+    assert "no check looks at this reason yet" in ran(capsys, "explain", "R34")[1]
 
 
 # ---- check

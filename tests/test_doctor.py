@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -229,7 +230,9 @@ def test_an_interrupt_ends_the_patient_and_keeps_what_it_saw(
     number: signal.Signals, script: Path, patient: Any
 ) -> None:
     ends_well = "train(); print(os.getpid(), flush=True)\ntry: time.sleep(600)\nexcept KeyboardInterrupt: end()\n"
-    parent = subprocess.Popen([sys.executable, "-c", INTERRUPTED, *patient(ends_well)])
+    # A test run in the background is started with SIGINT ignored, and its children with it.
+    restore = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    parent = subprocess.Popen([sys.executable, "-c", INTERRUPTED, *patient(ends_well)], preexec_fn=restore)
     log = Path("out/script.log")
     wait_for(lambda: log.exists() and log.read_text().endswith("\n"))
     parent.send_signal(number)

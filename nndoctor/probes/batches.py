@@ -72,6 +72,7 @@ class Leaf:
     source: str
     row: Batch
     labels: Labels | None
+    numel: int
     hashes: frozenset[bytes] = frozenset()
     input: bool = False
     target: bool = False
@@ -123,11 +124,12 @@ class Batches(Listener):
     def _enter(self, path: str, tensor: Tensor, source: str, size: int, *, own: bool, grad: bool = True) -> None:
         fed_by_us = source == "experiment" or (source == "call" and grad)
         if fed_by_us and self.session.experiment.startswith(OVERFIT) and self.session.step > 1:
-            leaf = Leaf(path, source, Batch(), None)  # the same batch again: only its role is needed
+            leaf = Leaf(path, source, Batch(), None, tensor.numel())  # the same batch again: only its role is needed
         else:
             labels = self._labels(path, tensor, source, size)
             closely = self.session.sampled or self.session.step < CLOSELY
-            leaf = Leaf(path, source, described(path, tensor, source, own=own, closely=closely), labels)
+            row = described(path, tensor, source, own=own, closely=closely)
+            leaf = Leaf(path, source, row, labels, tensor.numel())
             # Windows of tokens repeat by nature: equal ones are no sign of a leak.
             if (
                 source == "call"
@@ -188,13 +190,14 @@ class Batches(Listener):
     def is_target(self, tensor: Tensor) -> None:
         """A loss took this tensor as its target."""
         leaf = self._marks.get(tensor)
-        if leaf is not None:
+        # A label computed from the input inside the loop (synthetic data) does not make the input a target.
+        if leaf is not None and (not leaf.input or tensor.numel() == leaf.numel):
             leaf.target = True
 
     def is_input(self, tensor: Tensor) -> bool:
-        """Whether a tensor is data that also went into a model."""
+        """Whether a tensor is data that also went into a model, whole."""
         leaf = self._marks.get(tensor)
-        return leaf is not None and leaf.input
+        return leaf is not None and leaf.input and tensor.numel() == leaf.numel
 
     def of(self, tensor: Tensor) -> Leaf | None:
         """Return the leaf that a tensor is, or was computed from without a gradient."""

@@ -35,7 +35,6 @@ def test_samples_that_do_not_even_move_their_own_output() -> None:
     "records",
     [
         pytest.param([replace(MIXED, from_loader=False)], id="the dimension is not certain"),
-        pytest.param([replace(MIXED, graph_like=True)], id="a graph"),
         pytest.param([MIXED, LossCall(input_shape=(32, 32), classes=32)], id="contrastive"),
         pytest.param([MIXED, Module(name="bn", type="BatchNorm1d", calls=9)], id="BatchNorm without statistics"),
     ],
@@ -43,6 +42,11 @@ def test_samples_that_do_not_even_move_their_own_output() -> None:
 def test_only_warns(records: list[Record]) -> None:
     [finding] = found(*records)
     assert finding.severity is Severity.WARNING
+
+
+def test_the_nodes_of_a_graph_may_interact() -> None:
+    [finding] = found(replace(MIXED, graph_like=True))
+    assert finding.severity is Severity.NOTE
 
 
 def test_batch_norm_with_statistics_is_no_excuse() -> None:
