@@ -23,11 +23,10 @@ from nndoctor.feeds.loader import LoaderFeed, Served
 from nndoctor.feeds.store import Store
 from nndoctor.feeds.tree import batch_size
 from nndoctor.rates import Rates
-from nndoctor.records import COAST, OBSERVE, TRACE, Event, Experiment
+from nndoctor.records import COAST, OBSERVE, TRACE, Experiment
 
 if TYPE_CHECKING:
     from nndoctor.feeds.state import Snapshot
-    from nndoctor.names import Place
     from nndoctor.session import Call, Session
 
 MOST_SEGMENTS = 3
@@ -67,7 +66,6 @@ class Conductor:
         self._open = False
         self._began = 0.0
         self._waited = 0.0
-        self._raised: tuple[BaseException, Place] | None = None
 
     # ---- what the experiments ask
 
@@ -92,10 +90,6 @@ class Conductor:
         """A pass over a loader begins."""
         with self.session.silence():
             self.on_loader(served)
-
-    def raised(self, error: BaseException, place: Place) -> None:
-        """An exception passes; if the script goes on, it swallowed it."""
-        self._raised = (error, place)
 
     # ---- where we stand
 
@@ -273,8 +267,7 @@ class Conductor:
     def outer_call(self, call: Call) -> None:
         """The outermost module is about to run."""
         self.ending.insist()
-        if self._raised is not None:
-            self._swallowed()
+        self.session.went_on()
         self.loader_feed.computed()
         with self.session.silence():
             name = self.session.names.path(call.module)
@@ -358,13 +351,6 @@ class Conductor:
             return True
         total = getattr(scheduler, "total_steps", None)
         return self.trained_once and isinstance(total, int) and getattr(scheduler, "last_epoch", 0) + 1 >= total
-
-    def _swallowed(self) -> None:
-        assert self._raised is not None
-        error, (file, line, function) = self._raised
-        self._raised = None
-        text = f"{type(error).__name__}: {error}"
-        self.session.add(Event(kind="swallowed", text=text, file=file, line=line, function=function))
 
     # ---- what the feeds ask
 

@@ -125,7 +125,7 @@ class Hooks:
                 raise
             except Exception as error:
                 if outermost:
-                    conductor.raised(error, call.place)
+                    session.raised(error, call.place)
                 raise
             finally:
                 session.stack.pop()
@@ -321,7 +321,7 @@ class Watcher(TorchFunctionMode):
             output = func(*args, **kwargs)
         except Exception as error:
             if not self.session.stack:
-                self.conductor.raised(error, user_place())
+                self.session.raised(error, user_place())
             raise
         self.conductor.op_done(name, args, kwargs, output)
         return output

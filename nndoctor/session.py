@@ -179,6 +179,7 @@ class Session:
         self._thread = threading.get_ident()
         self._listeners: dict[str, list[Any]] = {name: [] for name in EVENTS}
         self._said = 0.0
+        self._raised: tuple[BaseException, Place] | None = None
         os.register_at_fork(after_in_child=self._fall_silent)
 
     def listen(self, listener: Listener) -> None:
@@ -220,6 +221,19 @@ class Session:
     def wants(self, event: str) -> bool:
         """Whether anybody listens to an event."""
         return bool(self._listeners[event])
+
+    def raised(self, error: BaseException, place: Place) -> None:
+        """An exception of the script's passes; if the script goes on, it swallowed it."""
+        self._raised = (error, place)
+
+    def went_on(self) -> None:
+        """The script goes on: note an exception that it swallowed."""
+        if self._raised is None:
+            return
+        error, (file, line, function) = self._raised
+        self._raised = None
+        text = f"{type(error).__name__}: {error}"
+        self.add(Event(kind="swallowed", text=text, file=file, line=line, function=function))
 
     def failed(self, instrument: str, error: BaseException) -> None:
         """Note that an instrument of ours failed."""
