@@ -123,7 +123,7 @@ class Conductor:
     # ---- training begins, goes on, ends
 
     @ours
-    def training_event(self, _roots: object = ()) -> None:
+    def training_event(self) -> None:
         """`backward` or an optimizer's `step` was called."""
         if self.ending.ordered or not self.awaits_training():
             return
@@ -309,7 +309,7 @@ class Conductor:
                     self.boundary()
 
     @ours
-    def backward_ended(self, _result: Any, _inputs: list[Tensor]) -> None:
+    def backward_ended(self) -> None:
         """A backward pass is complete."""
         if self.feed == "call":
             with self.session.silence():

@@ -161,7 +161,7 @@ class Hooks:
     def _run_backward(self, roots: list[Tensor], inputs: list[Tensor], run: Callable[[], Any]) -> Any:
         session = self.session
         this = Pass(roots, self.conductor.owned.scale_of(roots), user_place(), inputs)
-        self.conductor.training_event(roots)
+        self.conductor.training_event()
         session.tell("backward_begins", this)
         session.in_backward = True
         try:
@@ -172,7 +172,7 @@ class Hooks:
         finally:
             session.in_backward = False
             session.tell("backward_ended", this)
-        self.conductor.backward_ended(result if inputs else None, inputs)
+        self.conductor.backward_ended()
         return result
 
     def _iterate(self, original: Callable[..., Any]) -> Callable[..., Any]:
