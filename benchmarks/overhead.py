@@ -149,7 +149,9 @@ def _row(build: Callable[[], tuple[nn.Module, DataLoader[Batch]]], mode: str, bl
     ratios = sorted(b / a for a, b in pairs)
     bare, under = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
     middle = statistics.median(ratios)
-    return f"{build.__name__:12s}  {mode:8s} {bare:9.2f} {under:12.2f}   {middle:.3f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+    return (
+        f"{build.__name__:12s}  {mode:8s} {bare:9.2f} {under:12.2f}   {middle:.3f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+    )
 
 
 if __name__ == "__main__":

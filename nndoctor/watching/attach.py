@@ -70,14 +70,17 @@ class Attachment:
         monitor = self.monitor
 
         def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            # First: what compiled code has looked at is guarded, and a change of it would compile anew.
+            if torch.compiler.is_compiling():
+                return original(module, *args, **kwargs)
             if monitor.inside:
-                if not monitor.sampling or torch.compiler.is_compiling():
+                if not monitor.sampling:
                     return original(module, *args, **kwargs)
                 output = original(module, *args, **kwargs)
                 if self._here():
                     monitor.module_done(module, output)
                 return output
-            if monitor.in_backward or not torch.is_grad_enabled() or torch.compiler.is_compiling() or not self._here():
+            if monitor.in_backward or not torch.is_grad_enabled() or not self._here():
                 return original(module, *args, **kwargs)
             monitor.inside = True
             try:
@@ -120,7 +123,7 @@ class Attachment:
         return scale
 
     def _optimizer_built(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:
             original(optimizer, *args, **kwargs)
             if self._here():
                 self.monitor.optimizer_places[optimizer] = user_place()

@@ -32,7 +32,7 @@ class Watch:
         self, *models: nn.Module, out: str | Path | None = None, overhead: float = 0.03, on_nan: str = "continue"
     ) -> None:
         """Raises `UsageError` where the folder cannot be made, `ValueError` for options that cannot work."""
-        if not 0 < overhead:
+        if not overhead > 0:
             raise ValueError(f"overhead must be a positive share such as 0.03, not {overhead}")
         if on_nan not in ("continue", "stop", "raise"):
             raise ValueError(f"on_nan is 'continue', 'stop' or 'raise', not {on_nan!r}")

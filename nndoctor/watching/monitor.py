@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from nndoctor.feeds.tree import leaves
 from nndoctor.names import Names
 from nndoctor.places import user_place
-from nndoctor.records import Event, Module, NonFinite, Optimizer, Record, Step
+from nndoctor.records import Event, NonFinite, Optimizer, Record, Step
+from nndoctor.watching.describe import described
 from nndoctor.watching.evaluations import Evaluations, split_of, training_score
 from nndoctor.watching.pace import Pace
 from nndoctor.watching.replay import Outer, origin
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nndoctor.names import Place
-    from nndoctor.recording import Recorder
+    from nndoctor.watching.keeper import Keeper
 
 MOST_CALLS = 8
 """Outermost calls of a step that are kept until its end, for a replay."""
@@ -50,7 +51,7 @@ def shielded(
     """Let nothing out of a method of the monitor's: after a failure it is off, and the recording says so."""
 
     @wraps(method)
-    def safe(self: Monitor, *args: P.args, **kwargs: P.kwargs) -> R | None:
+    def safe(self: Monitor, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
         if self.off:
             return None
         began = time.perf_counter()
@@ -68,7 +69,7 @@ def shielded(
 class Monitor:
     """The state of one watched training."""
 
-    def __init__(self, recorder: Recorder, *, overhead: float = 0.03) -> None:
+    def __init__(self, recorder: Keeper, *, overhead: float = 0.03) -> None:
         self.recorder = recorder
         self.names = Names()
         self.pace = Pace(overhead)
@@ -93,11 +94,13 @@ class Monitor:
         self.optimizer_places: WeakKeyDictionary[Any, Place] = WeakKeyDictionary()
         self.random_state = torch.get_rng_state()
         self._evaluations = Evaluations()
-        self._known: WeakSet[Any] = WeakSet()
+        self._held: WeakSet[Any] = WeakSet()
+        """The optimizers that have stepped."""
         self._lead: ref[Any] | None = None
         self._others = 0
         self._orders: dict[str, int] = {}
-        self._modules: dict[str, Module] = {}
+        self._module_orders: dict[str, int] = {}
+        """Positions in the forward pass of the latest sampled step."""
         self._sentinels: WeakKeyDictionary[Any, list[Tensor]] = WeakKeyDictionary()
         self._clock: float | None = None
         self._changed = False
@@ -178,14 +181,14 @@ class Monitor:
         values = [value if value.numel() == 1 else value.sum() for value in values]
         self._losses += values
         if self.found is None and all(v.device.type == "cpu" for v in values):
-            bad = next((v for v in values if not math.isfinite(float(v))), None)
+            bad = next((root for root, v in zip(roots, values, strict=True) if not math.isfinite(float(v))), None)
             if bad is not None:
-                self._found(phase="forward", bad=bad)
+                self._found(phase="forward", loss=bad)
 
     @shielded
     def before_step(self, optimizer: Any) -> None:
         """An optimizer is about to step."""
-        if optimizer not in self._known:
+        if optimizer not in self._held:
             self._introduce(optimizer)
         if self.found is None and not self._sound(optimizer):
             self._found(phase="backward", optimizer=optimizer)
@@ -276,7 +279,7 @@ class Monitor:
         )
         self.pace.ended(self.step, seconds, self.own_seconds, sampled=self.sampling)
         self.step += 1
-        if self.step == 2:  # noqa: PLR2004 - by then every optimizer and model has shown itself
+        if self.step == 2:
             self._describe_modules()
         self._clock = time.perf_counter()
         self._begin_step()
@@ -299,7 +302,7 @@ class Monitor:
             self.recorder.add(row)
         updates = [row.absmax for row in found if row.kind == "update"]
         self._changed = any(value > 0 for value in updates) if updates else self._lead is not None
-        self._orders = {}
+        self._module_orders, self._orders = self._orders, {}
 
     def _keep(self, call: Outer) -> None:
         if len(self.calls) < MOST_CALLS:
@@ -314,11 +317,11 @@ class Monitor:
                 number += 1
 
     def _introduce(self, optimizer: Any) -> None:
-        self._known.add(optimizer)
         group = optimizer.param_groups[0] if optimizer.param_groups else {}
         betas = group.get("betas") or (math.nan, math.nan)
         file, line, function = self.optimizer_places.get(optimizer, ("", 0, ""))
         held = [p for g in optimizer.param_groups for p in g["params"]]
+        self._held.add(optimizer)
         self._sentinels[optimizer] = [p for p in held if p.numel() <= SENTINEL_SIZE][:SENTINELS] or held[:1]
         self._add(
             Optimizer(
@@ -339,16 +342,8 @@ class Monitor:
         )
 
     def _describe_modules(self) -> None:
-        for root, name in self.names.roots():
-            for module in root.modules():
-                row = Module(
-                    name=self.names.path(module),
-                    type=type(module).__name__,
-                    root=name,
-                    parameters=sum(p.numel() for p in module.parameters(recurse=False)),
-                    children=sum(1 for _ in module.children()),
-                )
-                self._add(row)
+        for row in described(self.names, self._held, self._module_orders):
+            self._add(row)
 
     # ---- NaN and Inf
 
@@ -362,19 +357,18 @@ class Monitor:
                 return False
         return True
 
-    def _found(self, *, phase: str, bad: Tensor | None = None, optimizer: Any = None) -> None:
+    def _found(self, *, phase: str, loss: Tensor | None = None, optimizer: Any = None) -> None:
         place = user_place()
-        root = self._losses[-1] if self._losses else None
         self.off = True  # what is repeated is no part of the training
-        row = origin(self.calls, root, self.names, self.random_state, self.batch, phase=phase)
+        row = origin(self.calls, loss, self.names, self.random_state, self.batch, phase=phase)
         self.off = False
         if phase == "backward" and not row.tensor and optimizer is not None:
             names = [n for n, p in self._parameters(optimizer) if p.grad is not None and not _finite(p.grad)]
             row = replace(row, tensor=names[-1] if names else "")
         if not row.file:
             row = replace(row, file=place[0], line=place[1], function=place[2])
-        if bad is not None and row.phase == "unknown":
-            row = replace(row, what="nan" if math.isnan(float(bad)) else "inf")
+        if loss is not None and row.phase == "unknown":
+            row = replace(row, what="nan" if bool(torch.isnan(loss).any()) else "inf")
         self.found = row
         self._add(row)
         self.recorder.flush()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from nndoctor.places import source_line, user_place
 from nndoctor.records import NonFinite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from nndoctor.names import Names
 
@@ -49,8 +50,12 @@ def origin(
     if early is not None:
         return early
     present = torch.get_rng_state()
-    buffers = [(b, b.clone()) for call in calls if isinstance(call.function, nn.Module) for b in call.function.buffers()]
-    gradients = [(p, p.grad) for call in calls if isinstance(call.function, nn.Module) for p in call.function.parameters()]
+    buffers = [
+        (b, b.clone()) for call in calls if isinstance(call.function, nn.Module) for b in call.function.buffers()
+    ]
+    gradients = [
+        (p, p.grad) for call in calls if isinstance(call.function, nn.Module) for p in call.function.parameters()
+    ]
     try:
         torch.set_rng_state(random_state)
         if phase == "forward":
@@ -72,9 +77,7 @@ def _in_weights(calls: list[Outer]) -> NonFinite | None:
         if isinstance(call.function, nn.Module):
             for name, parameter in call.function.named_parameters():
                 if not _finite(parameter):
-                    return NonFinite(
-                        phase="optimizer", what=_what(parameter), tensor=name, inputs=summary([parameter])
-                    )
+                    return NonFinite(phase="optimizer", what=_what(parameter), tensor=name, inputs=summary([parameter]))
     return None
 
 
@@ -128,10 +131,10 @@ class _Watcher(TorchFunctionMode):
             function=function,
         )
 
-    def __exit__(self, *args: Any) -> None:
+    def __exit__(self, *args: object) -> None:
         for handle in self._handles:
             handle.remove()
-        super().__exit__(*args)
+        super().__exit__(*args)  # type: ignore[no-untyped-call]
 
 
 def _forward(calls: list[Outer], names: Names, loss: Tensor | None) -> NonFinite:
@@ -140,9 +143,44 @@ def _forward(calls: list[Outer], names: Names, loss: Tensor | None) -> NonFinite
             if watcher.found is not None:
                 return watcher.found
     # The calls are sound: the script's own arithmetic on their results is not.
-    node = type(loss.grad_fn).__name__ if loss is not None and loss.grad_fn is not None else ""
     outputs = [t for call in calls for _, t in leaves(call.output) if t.is_floating_point()]
-    return NonFinite(phase="forward", what="nan", operation=node, inputs=summary(outputs[-1:]))
+    found = _in_graph(loss) if loss is not None else None
+    return found or NonFinite(
+        phase="forward", what=_what(loss) if loss is not None else "nan", inputs=summary(outputs[-1:])
+    )
+
+
+FAULTY: dict[str, tuple[str, str, Callable[[Tensor], bool]]] = {
+    "LogBackward0": ("log", "_saved_self", lambda t: bool((t <= 0).any())),
+    "Log2Backward0": ("log2", "_saved_self", lambda t: bool((t <= 0).any())),
+    "Log10Backward0": ("log10", "_saved_self", lambda t: bool((t <= 0).any())),
+    "Log1PBackward0": ("log1p", "_saved_self", lambda t: bool((t <= -1).any())),
+    "DivBackward0": ("div", "_saved_other", lambda t: bool((t == 0).any())),
+    "ReciprocalBackward0": ("reciprocal", "_saved_result", lambda t: not _finite(t)),
+    "SqrtBackward0": ("sqrt", "_saved_result", lambda t: not _finite(t)),
+    "ExpBackward0": ("exp", "_saved_result", lambda t: not _finite(t)),
+    "PowBackward0": ("pow", "_saved_self", lambda t: bool((t <= 0).any())),
+}
+"""By backward node: the operation, what it saved for its backward pass, and which values make it NaN or infinite."""
+MOST_NODES = 300
+
+
+def _in_graph(loss: Tensor) -> NonFinite | None:
+    """Return the operation nearest to the data in the loss's graph whose saved values show that it broke."""
+    waiting: list[Any] = [loss.grad_fn]
+    seen: set[Any] = set()
+    found: NonFinite | None = None
+    while waiting and len(seen) < MOST_NODES:
+        node = waiting.pop(0)
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        waiting += [above for above, _ in node.next_functions]
+        kind = FAULTY.get(type(node).__name__)
+        saved = getattr(node, kind[1], None) if kind else None
+        if kind is not None and isinstance(saved, Tensor) and kind[2](saved):
+            found = NonFinite(phase="forward", what=_what(loss), operation=kind[0], inputs=summary([saved]))
+    return found
 
 
 def _backward(calls: list[Outer]) -> NonFinite:

@@ -8,14 +8,14 @@ import sys
 import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from nndoctor.launcher import clean_traceback, run_module, run_script
 from nndoctor.places import shown_file
-from nndoctor.records import Environment, Event, NonFinite
 from nndoctor.recording import FILE_NAME
+from nndoctor.records import Environment, Event, NonFinite
 from nndoctor.session import PatientStop
 from nndoctor.watching.attach import Attachment
 from nndoctor.watching.keeper import Keeper
@@ -51,8 +51,9 @@ class Config:
     @classmethod
     def read(cls, path: Path) -> Config:
         """Read what `write` wrote."""
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in content.items()})
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content.update((name, tuple(value)) for name, value in content.items() if isinstance(value, list))
+        return cls(**content)
 
 
 class WatchedRun:
@@ -108,9 +109,7 @@ class WatchedRun:
 
 def watch(config: Config) -> int:
     """Run the script to its end and return its own exit code (0 if it was stopped because of a NaN)."""
-    run = WatchedRun(
-        Path(config.run), overhead=config.overhead, on_nan=config.on_nan, facts=config.facts
-    )
+    run = WatchedRun(Path(config.run), overhead=config.overhead, on_nan=config.on_nan, facts=config.facts)
     failure: Event | None = None
     code = 0
     run.begin()

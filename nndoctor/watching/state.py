@@ -26,7 +26,7 @@ def keep_state(folder: Path, monitor: Monitor) -> str:
     The file is a dictionary for `torch.load(..., weights_only=True)`: `step`, `batch` (tensors by their path in the
     batch), `weights` (state_dict by model), `random_state` (for `torch.set_rng_state`), `left_out` (names).
     """
-    batch = {path: tensor for path, tensor in leaves(monitor.batch)}
+    batch = dict(leaves(monitor.batch))
     weights: dict[str, dict[str, Any]] = {}
     for call in monitor.calls:
         if isinstance(call.function, nn.Module) and (state := call.function.state_dict()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from typing import Any
 
 import pytest
 import torch
@@ -29,6 +30,11 @@ def model_and_data(inputs=None):
     model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
     loader = DataLoader(TensorDataset(inputs, torch.randint(3, (len(inputs),))), batch_size=16, shuffle=True)
     return model, loader
+
+
+def on(inputs=None):
+    model, loader = model_and_data(inputs)
+    return {"model": model, "loader": loader}
 
 
 def cross_entropy(prediction, labels):
@@ -103,7 +109,7 @@ def test_every_step_is_recorded_with_loss_and_rate(watched):
 
 
 def test_sampled_steps_hold_activations_gradients_weights_and_updates(watched):
-    run = watched(lambda: train(*model_and_data(), epochs=1))
+    run = watched(lambda: train(**on(), epochs=1))
     kinds = {(row.kind, row.name) for row in run.rows(TensorStats)}
     assert ("activation", "2") in kinds
     assert {(kind, "0.weight") for kind in ("gradient", "weight", "update")} <= kinds
@@ -139,21 +145,21 @@ def test_a_nan_in_the_backward_pass_is_traced(watched):
     def loss(prediction, _labels):
         return torch.sqrt(prediction * 0).sum()
 
-    run = watched(lambda: train(*model_and_data(), epochs=1, loss_of=loss))
+    run = watched(lambda: train(**on(), epochs=1, loss_of=loss))
     assert run.rows(NonFinite)[0].phase == "backward"
 
 
 def test_a_nan_in_the_batch_is_the_datas(watched):
     inputs = torch.randn(64, 6)
     inputs[:, 2] = math.nan
-    run = watched(lambda: train(*model_and_data(inputs), epochs=1))
+    run = watched(lambda: train(**on(inputs), epochs=1))
     assert (run.rows(NonFinite)[0].phase, run.rows(NonFinite)[0].tensor) == ("data", "0")
 
 
 def test_the_state_of_the_broken_step_is_kept(watched, tmp_path):
     inputs = torch.randn(64, 6)
     inputs[3, 2] = math.inf
-    watched(lambda: train(*model_and_data(inputs), epochs=1))
+    watched(lambda: train(**on(inputs), epochs=1))
     kept = torch.load(tmp_path / "non-finite.pt", weights_only=True)
     assert kept["batch"]["0"].shape == (16, 6)
     assert "0.weight" in kept["weights"]["Sequential"]
@@ -164,7 +170,7 @@ def test_the_state_of_the_broken_step_is_kept(watched, tmp_path):
 def test_on_nan_ends_the_training(watched, wish, error):
     inputs = torch.full((64, 6), math.nan)
     with pytest.raises(error):
-        watched(lambda: train(*model_and_data(inputs), epochs=1), on_nan=wish)
+        watched(lambda: train(**on(inputs), epochs=1), on_nan=wish)
 
 
 @pytest.mark.parametrize("instrument", ["_close_step", "_activation", "_measure_updates", "_introduce", "_sound"])
@@ -212,7 +218,7 @@ def test_loops_without_an_optimizer_have_steps(watched):
             functional.cross_entropy(model(inputs), labels).backward()
             with torch.no_grad():
                 for parameter in model.parameters():
-                    parameter -= 0.1 * parameter.grad
+                    parameter.sub_(parameter.grad, alpha=0.1)
 
     assert len(watched(by_hand).rows(Step)) == 4
 
@@ -226,7 +232,7 @@ def test_library_keeps_what_it_has_when_the_loop_raises(tmp_path):
             train(model, loader)
             raise KeyError("boom")
 
-    contexts = []
+    contexts: list[Any] = []
     with pytest.raises(KeyError):
         interrupted()
     run = Recording.open(tmp_path / "run" / FILE_NAME)
