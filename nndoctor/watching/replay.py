@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from nndoctor.places import source_line, user_place
 from nndoctor.records import NonFinite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from nndoctor.names import Names
 
@@ -140,12 +139,13 @@ class _Watcher(TorchFunctionMode):
 def _forward(calls: list[Outer], names: Names, loss: Tensor | None) -> NonFinite:
     with torch.no_grad(), _Watcher(names) as watcher:
         for _ in _repeated(calls):
-            if watcher.found is not None:
-                return watcher.found
+            found: NonFinite | None = watcher.found
+            if found is not None:
+                return found
     # The calls are sound: the script's own arithmetic on their results is not.
     outputs = [t for call in calls for _, t in leaves(call.output) if t.is_floating_point()]
-    found = _in_graph(loss) if loss is not None else None
-    return found or NonFinite(
+    broken = _in_graph(loss) if loss is not None else None
+    return broken or NonFinite(
         phase="forward", what=_what(loss) if loss is not None else "nan", inputs=summary(outputs[-1:])
     )
 
