@@ -63,6 +63,9 @@ IGNORED_FUNCTIONS = frozenset(
 )
 """Functions that make no new values; the mode passes them on at once."""
 
+ACCELERATE_LOADERS = ("DataLoaderShard", "DataLoaderDispatcher", "SkipDataLoader")
+"""Wrappers of loaders that iterate themselves and pass for loaders; nothing of them is built as one."""
+
 
 class Hooks:
     """Everything that listens in on torch, for the duration of the script."""
@@ -72,6 +75,7 @@ class Hooks:
         self.conductor = conductor
         self._handles: list[Any] = []
         self._stepping: set[type] = set()
+        self._iterated: set[type] = {DataLoader}
         self._blind: Any = None
 
     def install(self, patches: Patches) -> None:
@@ -81,6 +85,7 @@ class Hooks:
         patches.wrap(torch.autograd, "backward", self._backward)
         patches.wrap(torch.autograd, "grad", self._grad)
         patches.wrap(DataLoader, "__iter__", self._iterate)
+        patches.wrap(DataLoader, "__init__", self._loader_built)
         patches.wrap(torch.optim.Optimizer, "__init__", self._built(self.conductor.owned.optimizer_built))
         patches.wrap(lr_scheduler.LRScheduler, "__init__", self._built(self._scheduler_built))
         patches.wrap(torch.amp.GradScaler, "__init__", self._built(self.conductor.owned.stateful_built))
@@ -180,12 +185,29 @@ class Hooks:
             if not self.session.hears():
                 return original(loader)
             place = user_place()
-            with_workers = original(loader)
-            if isinstance(with_workers, Served):  # a subclass called super().__iter__()
-                return with_workers
-            return Served(with_workers, loader, self.conductor.loader_feed, lambda: original(loader), place)
+
+            def begin() -> Iterator[Any]:
+                with self.session.loading():  # what a subclass asks of its base, or of a loader that it wraps
+                    return original(loader)
+
+            return Served(begin(), loader, self.conductor.loader_feed, begin, place)
 
         return __iter__
+
+    def _loader_built(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """The loop is fed where it asks: at the outermost `__iter__`, which may fetch ahead of what it hands on."""
+
+        def __init__(loader: Any, *args: Any, **kwargs: Any) -> None:
+            original(loader, *args, **kwargs)
+            accelerate = sys.modules.get("accelerate.data_loader")
+            kinds = [kind for kind in type(loader).__mro__ if issubclass(kind, DataLoader)]
+            kinds += [getattr(accelerate, name) for name in ACCELERATE_LOADERS if hasattr(accelerate, name)]
+            for kind in kinds:
+                if kind not in self._iterated and "__iter__" in vars(kind):
+                    self._iterated.add(kind)
+                    self._patches.wrap(kind, "__iter__", self._iterate)
+
+        return __init__
 
     def _built(self, tell: Callable[[Any], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def make(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -96,6 +96,10 @@ class Names:
         """Yield the live roots with their names."""
         yield from list(self._roots.items())
 
+    def is_alive(self, name: str) -> bool:
+        """Whether a root of this name still exists."""
+        return any(own == name for own in self._roots.values())
+
     def parameter(self, tensor: Tensor) -> tuple[str, nn.Module, str] | None:
         """Return path, owner and root name of a registered parameter, None for any other tensor."""
         if self._known(tensor):

@@ -13,6 +13,7 @@ import os
 import shutil
 import tarfile
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from nndoctor.listing import Entry, Scan
@@ -46,6 +47,7 @@ def install(overlay: Overlay, patches: Patches) -> None:
         ours = {vars(os)[key] for key, value in before.items() if callable(value) and value in known}
         patches.replace(os, name, known | ours)
     _install_torch(overlay, patches)
+    _install_safetensors(overlay, patches)
 
 
 def _install_open(overlay: Overlay, patches: Patches) -> None:
@@ -68,6 +70,19 @@ def _install_torch(overlay: Overlay, patches: Patches) -> None:
     patches.replace(torch.serialization, "load", torch.load)
     scripted = torch.jit.RecursiveScriptModule  # type: ignore[attr-defined]
     patches.wrap(scripted, "save", _saving(overlay))
+
+
+def _install_safetensors(overlay: Overlay, patches: Patches) -> None:
+    """Redirect the format of checkpoints that is read and written in Rust. Imported first, since others copy its names."""
+    if find_spec("safetensors") is None:
+        return
+    import safetensors
+    import safetensors.numpy
+    import safetensors.torch
+
+    for owner in (safetensors, safetensors.torch, safetensors.numpy):
+        patches.wrap(owner, "serialize_file", _saving(overlay))
+        patches.wrap(owner, "safe_open", _loading(overlay))
 
 
 def _opening(overlay: Overlay) -> Callable[[Function], Function]:

@@ -2,9 +2,10 @@
 
 What it writes lies under the run's scratch folder, and it reads it back from there. Covered is what goes through
 Python: `open`, `os`, `shutil`, and with them numpy, pandas, json, pickle, logging, zipfile, TensorBoard; and of what
-writes from C by a path alone `torch.save`, `torch.jit.save`, `torch.export.save`. Forked workers are covered too.
+writes from C by a path alone `torch.save`, `torch.jit.save`, `torch.export.save` and safetensors. Forked workers are covered
+too.
 
-Not covered: other writers in C that take a path (h5py, safetensors, sqlite3, pyarrow, cv2), readers in C for files that
+Not covered: other writers in C that take a path (h5py, sqlite3, pyarrow, cv2), readers in C for files that
 the script has just written (as `dlopen`), `io.FileIO` called directly, other programs that the script starts, and
 processes that it spawns. Folders are created for real and removed at the end if they are ours and empty.
 """

@@ -2,7 +2,8 @@
 
 Which loader is the training one is known only after a step happened. Until then every pass is let through untouched,
 its latest batch held, and the state saved at its first batch. A group of loaders asked one right after the other (zip)
-feeds one iteration together; the first of them marks the beginning of an iteration.
+feeds one iteration together; the first of them marks the beginning of an iteration. So do several batches asked of one
+loader before anything is computed (gradient accumulation in transformers' Trainer).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from nndoctor.feeds.tree import clone
+from nndoctor.feeds.tree import clone, size_in_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 VALIDATION_BATCHES = 8
 """Batches of a pass over other data that are let through once training has been seen; enough for its statistics."""
+MOST_ASKED = 64
+"""Batches asked of one loader before anything is computed; more are a walk over the data, not an iteration."""
+MOST_ASKED_BYTES = 1 << 28
 
 
 class Served:
@@ -64,7 +68,12 @@ class LoaderFeed:
         """Ids of the loaders that feed one training iteration, in the order asked."""
         self.pending: list[tuple[Served, Any]] = []
         """Passes asked since the last forward, each with a copy of its latest batch: candidates for the group."""
+        self._before: tuple[Served | None, list[Any]] = (None, [])
+        """Copies of what the latest pass handed out before its latest batch, since the last forward."""
         self._contiguous = False
+        self._at_once = 1
+        """How many batches of one loader an iteration asks for."""
+        self._asked = 1
         self._keep_alive: list[Any] = []
         self.waited = 0.0
 
@@ -90,10 +99,15 @@ class LoaderFeed:
     def _training_batch(self, served: Served) -> Any:
         conductor = self.conductor
         if id(served.loader) == self.group[0]:
-            conductor.boundary()
-            if conductor.coasting and conductor.ends_epoch(served.served):
-                raise StopIteration
-        position = self.group.index(id(served.loader))
+            if self._contiguous and self._asked < self._at_once:
+                self._asked += 1
+            else:
+                conductor.boundary()
+                self._asked = 1
+                if conductor.coasting and conductor.ends_epoch(served.served):
+                    raise StopIteration
+            self._contiguous = True
+        position = self.group.index(id(served.loader)) if self._at_once == 1 else self._asked - 1
         served.served += 1
         recorded = conductor.replayed(position)
         if recorded is not None:
@@ -107,28 +121,45 @@ class LoaderFeed:
     def _foreign_batch(self, served: Served) -> Any:
         """Serve a pass that is not (yet) known to train."""
         conductor = self.conductor
-        conductor.session.tell("new_data")
+        if not (self._contiguous and self._before[0] is served):
+            conductor.session.tell("new_data")
         if conductor.trained_once and not conductor.expects_new_segment() and served.served >= VALIDATION_BATCHES:
             conductor.validation_cut()
             raise StopIteration
         if not self._contiguous:
             self.pending.clear()
+            self._before = (None, [])
             self._contiguous = True
             if conductor.awaits_training():
                 conductor.save_start()
         batch = self._real(served, silently=False)
         served.served += 1
-        self.pending = [(s, b) for s, b in self.pending if s is not served]
-        self.pending.append((served, clone(batch) if conductor.awaits_training() else None))
+        self._hold(served, clone(batch) if conductor.awaits_training() else None)
         conductor.batch_served(batch, served)
         return batch
+
+    def _hold(self, served: Served, batch: Any) -> None:
+        """Keep the latest batch of a pass, and those before it as long as one pass alone is asked."""
+        owner, before = self._before
+        held = [b for s, b in self.pending if s is served and b is not None]
+        before = [*before, *held] if owner is served else held
+        if len(before) >= MOST_ASKED or size_in_bytes(before) > MOST_ASKED_BYTES:
+            before = []
+        self._before = (served, before)
+        self.pending = [(s, b) for s, b in self.pending if s is not served]
+        self.pending.append((served, batch))
 
     def adopt(self) -> list[Any]:
         """Training began: what was asked last is the training group. Returns the batches of its first iteration."""
         self.group = [id(served.loader) for served, _ in self.pending]
         self._keep_alive = [served.loader for served, _ in self.pending]
         batches = [batch for _, batch in self.pending]
-        self.pending = []
+        owner, before = self._before
+        if len(self.pending) == 1 and owner is self.pending[0][0]:
+            batches = [*before, *batches]
+        self._at_once = len(batches) if len(self.group) == 1 else 1
+        self._asked = self._at_once
+        self.pending, self._before = [], (None, [])
         return batches
 
     def name(self) -> str:

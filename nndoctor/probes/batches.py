@@ -60,6 +60,13 @@ MIXERS = frozenset(
 CLOSELY = 16
 """Batches of an experiment of which all statistics are taken; of later ones only in sampled steps."""
 TABLE_COLUMNS = 256
+ORDERS = {
+    "SequentialSampler": "sequential",
+    "RandomSampler": "shuffled",
+    "SeedableRandomSampler": "shuffled",
+    "SubsetRandomSampler": "shuffled",
+    "WeightedRandomSampler": "weighted",
+}
 MOST_CELLS = 2_000_000
 """Values of a leaf that statistics are taken over; more are strided."""
 
@@ -308,16 +315,12 @@ def describe(served: Served, name: str, numbered: Any) -> Loader:
     """Return what is known of a loader."""
     loader = served.loader
     dataset = getattr(loader, "dataset", None)
-    sampler = getattr(loader, "sampler", None)
+    sampler, batches = _samplers(loader)
     kind = type(sampler).__name__
-    batch_sampler = type(getattr(loader, "batch_sampler", None)).__name__
-    order = {
-        "SequentialSampler": "sequential",
-        "RandomSampler": "shuffled",
-        "SubsetRandomSampler": "shuffled",
-        "WeightedRandomSampler": "weighted",
-    }.get(kind, "unknown")
-    if batch_sampler not in ("BatchSampler", "NoneType"):
+    order = ORDERS.get(kind, "unknown")
+    if kind == "DistributedSampler":
+        order = "shuffled" if getattr(sampler, "shuffle", True) else "sequential"
+    if type(batches).__name__ not in ("BatchSampler", "NoneType"):
         order = "unknown"
     file, line, function = served.place
     return Loader(
@@ -325,17 +328,26 @@ def describe(served: Served, name: str, numbered: Any) -> Loader:
         dataset=numbered(dataset) if dataset is not None else "",
         dataset_type=type(dataset).__name__,
         size=_length(dataset),
-        batch_size=getattr(loader, "batch_size", None) or -1,
+        batch_size=getattr(loader, "batch_size", None) or getattr(batches, "batch_size", None) or -1,
         batches=_length(loader),
         order=order,
         workers=int(getattr(loader, "num_workers", 0) or 0),
-        drop_last=bool(getattr(loader, "drop_last", False)),
+        drop_last=bool(getattr(loader, "drop_last", False) or getattr(batches, "drop_last", False)),
         drawn=_length(sampler),
         weights=_length(getattr(sampler, "weights", None)) if kind == "WeightedRandomSampler" else -1,
         file=file,
         line=line,
         function=function,
     )
+
+
+def _samplers(loader: Any) -> tuple[Any, Any]:
+    """Return what picks the samples and what groups them. A loader built with a batch sampler has the first in it."""
+    sampler, batches = getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)
+    if getattr(loader, "batch_size", None) is None and batches is not None:
+        batches = getattr(batches, "batch_sampler", batches)  # one process's share of another (accelerate)
+        sampler = getattr(batches, "sampler", sampler)
+    return sampler, batches
 
 
 def _length(thing: Any) -> int:

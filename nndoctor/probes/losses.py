@@ -63,6 +63,7 @@ class Losses(Listener):
         self._difference: tuple[Tensor, int] | None = None
         self._last: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
         self._score = math.nan
+        self._rebuilt: dict[tuple[str, str, int], str] = {}
 
     def score(self) -> float:
         """Return accuracy or R2 of the iteration that ended last; NaN if there was none."""
@@ -118,7 +119,7 @@ class Losses(Listener):
             split=TRAIN,
             index=len(self._rows),
             function=name,
-            module=self._inside(),
+            module=self._inside(file, line),
             input_shape=tuple(prediction.shape),
             target_shape=tuple(target.shape),
             input_dtype=str(prediction.dtype).removeprefix("torch."),
@@ -170,8 +171,17 @@ class Losses(Listener):
             self._difference = (output, len(self._rows))
         self._hold(row, grad=True)
 
-    def _inside(self) -> str:
-        return self.session.names.path(self.session.stack[-1].module) if self.session.stack else ""
+    def _inside(self, file: str, line: int) -> str:
+        """Return the innermost module's path. A criterion that is built anew for each call keeps its first name."""
+        if not self.session.stack:
+            return ""
+        module = self.session.stack[-1].module
+        path = self.session.names.path(module)
+        root = type(module).__name__
+        if path.partition("#")[0] != root or not root.endswith("Loss"):
+            return path
+        first = self._rebuilt.setdefault((root, file, line), path)
+        return path if self.session.names.is_alive(first) else first
 
 
 def _meeting(args: tuple[Any, ...]) -> tuple[Tensor, Tensor] | None:
