@@ -46,10 +46,10 @@ def identity(entry: Entry, locator: Locator) -> Identity:
     return Identity(entry.check.name, file, function, tuple(sorted(entry.finding.names)))
 
 
-def counted(known: Iterable[Known]) -> Counter[Identity]:
+def counted(entries: Iterable[Known]) -> Counter[Identity]:
     """Return how many findings of each identity are accepted; what several targets share counts once."""
     by_target: dict[str, Counter[Identity]] = {}
-    for each in known:
+    for each in entries:
         by_target.setdefault(each.target, Counter())[each.identity] += 1
     merged: Counter[Identity] = Counter()
     for counts in by_target.values():
@@ -57,10 +57,18 @@ def counted(known: Iterable[Known]) -> Counter[Identity]:
     return merged
 
 
-def updated(known: Iterable[Known], target: str, entries: Iterable[Entry], locator: Locator) -> list[Known]:
-    """Return the baseline with what one target now shows in the place of what it showed before."""
-    others = [each for each in known if each.target != target]
-    return sorted([*others, *(Known(identity(e, locator), target, e.finding.message) for e in entries)])
+def known(entry: Entry, target: str, locator: Locator) -> Known:
+    """Return a finding as an entry of the baseline."""
+    return Known(identity(entry, locator), target, entry.finding.message)
+
+
+def updated(before: Iterable[Known], target: str, judged: Collection[str], now: Iterable[Known]) -> list[Known]:
+    """Return the baseline with what one target shows now in the place of what it showed before.
+
+    What belongs to other targets, or to checks that did not run this time, stays.
+    """
+    others = [each for each in before if each.target != target or each.identity.check not in judged]
+    return sorted([*others, *now])
 
 
 def read(path: Path, checks: Collection[str], *, lenient: bool = False) -> list[Known]:
@@ -83,16 +91,16 @@ def read(path: Path, checks: Collection[str], *, lenient: bool = False) -> list[
     rows = content.get("accepted") if isinstance(content, dict) and content.get("schema") == SCHEMA else None
     if not isinstance(rows, list):
         raise UsageError(f"{path} is not a baseline of schema {SCHEMA}; --update-baseline writes one (to a new file)")
-    known = [_known(row, number, path) for number, row in enumerate(rows, 1)]
-    unknown = [each.identity.check for each in known if each.identity.check not in checks]
+    found = [_known(row, number, path) for number, row in enumerate(rows, 1)]
+    unknown = [each.identity.check for each in found if each.identity.check not in checks]
     if unknown and not lenient:
         raise UsageError(f"the baseline {path} names an unknown check: {unknown[0]!r}{_nearest(unknown[0], checks)}")
-    return [each for each in known if each.identity.check in checks]
+    return [each for each in found if each.identity.check in checks]
 
 
-def write(path: Path, known: Iterable[Known]) -> None:
+def write(path: Path, entries: Iterable[Known]) -> None:
     """Write a baseline: sorted, one finding after the other, so that its changes can be reviewed."""
-    rows = [{**asdict(each.identity), "target": each.target, "message": each.message} for each in known]
+    rows = [{**asdict(each.identity), "target": each.target, "message": each.message} for each in entries]
     text = json.dumps({"schema": SCHEMA, "accepted": rows}, indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ import nndoctor
 from nndoctor.commands.check import check
 from nndoctor.commands.checks import checks
 from nndoctor.commands.explain import explain
+from nndoctor.commands.init import init
 from nndoctor.commands.report import report
 from nndoctor.errors import ExitCode, NndoctorError
 
@@ -32,6 +33,7 @@ app.command(context_settings={"allow_interspersed_args": False})(check)
 app.command()(report)
 app.command()(checks)
 app.command()(explain)
+app.command()(init)
 
 
 def _version(*, wanted: bool) -> None:

@@ -88,6 +88,7 @@ def configuration(settings: Settings, folder: RunFolder, plan: Plan) -> dict[str
         "budget": plan.budget,
         "steps": plan.steps or settings.steps,
         "seed": settings.seed,
+        "quick": settings.quick,
         "skip": list(plan.skip),
         "no_cut": plan.no_cut,
         "already": list(plan.already),

@@ -43,6 +43,7 @@ class Config:
     budget: float = 60.0
     steps: int = 40
     seed: int | None = None
+    quick: bool = False
     skip: tuple[str, ...] = ()
     no_cut: bool = False
     already: tuple[str, ...] = ()

@@ -40,6 +40,8 @@ class Settings:
     """Seconds without any progress after which the script counts as hanging."""
     verbose: bool = False
     quiet: bool = False
+    quick: bool = False
+    """Only the cheap experiments."""
     skip: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -13,7 +13,8 @@ from nndoctor.commands import options
 
 def checks(
     *,
-    formats: Annotated[options.Format, typer.Option("--format", help="How to print.")] = options.Format.TERMINAL,
+    formats: Annotated[options.ListFormat, typer.Option("--format", help="How to print.")] = options.ListFormat.TERMINAL,
+    own_checks: options.OwnChecks = None,
 ) -> None:
     """List all checks: name, reason, severity, title."""
     from rich import box
@@ -23,8 +24,11 @@ def checks(
     from nndoctor.catalogue import load_catalogue
     from nndoctor.commands.showing import output_console
 
-    everything = load_catalogue().values()
-    if formats is options.Format.JSON:
+    from nndoctor.own_checks import checks_at
+
+    own = [check for path in own_checks or [] for check in checks_at(path)]
+    everything = load_catalogue(own=own).values()
+    if formats is options.ListFormat.JSON:
         rows = [
             {"check": c.name, "reason": c.reason, "severity": c.severity.label, "title": c.title} for c in everything
         ]

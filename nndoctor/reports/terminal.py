@@ -87,6 +87,7 @@ def verdict_line(run: Recording, diagnosis: Diagnosis) -> Text:
             text.append(": no fault was found")
             count = sum(entry.severity is Severity.WARNING for entry in entries)
             text.append(f", {plural(count, 'warning')}" if count else "")
+            text.append(f", {len(diagnosis.accepted)} accepted" if diagnosis.accepted else "")
         case "inconclusive":
             text.append(f" could not be judged in full: {clean(verdict.why) or 'too little was seen'}")
         case "crashed":
