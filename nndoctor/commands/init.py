@@ -9,8 +9,9 @@ from nndoctor.configuration import FILE_NAME, PYPROJECT
 
 TEMPLATE = """\
 # Configuration of nndoctor. It is found from the script upwards; options on the command line win. Paths are relative
-# to this file. The same keys may stand in pyproject.toml, under [tool.nndoctor] ([[tool.nndoctor.target]],
-# [tool.nndoctor.thresholds]). `nndoctor checks` lists the checks, `nndoctor explain CHECK` tells their thresholds.
+# to this file. In pyproject.toml the same keys stand under [tool.nndoctor], its sections are called
+# `[[tool.nndoctor.target]]` and `[tool.nndoctor.thresholds]`. `nndoctor checks` lists the checks, `nndoctor explain
+# CHECK` tells their thresholds.
 
 # select = ["R18", "missing-zero-grad"]     # only these: names or reasons
 # ignore = ["class-imbalance"]              # not these
@@ -27,18 +28,18 @@ TEMPLATE = """\
 # quiet = false
 # verbose = false
 
+# A number stands for the first threshold of a check.
+# [thresholds]
+# class-imbalance = 50
+# [thresholds.dead-relu]
+# share = 0.5
+
 # One section for each script that `nndoctor check --all` runs. All keys from above may stand there as well.
 # [[target]]
 # script = "train.py"                       # or module = "package.train"
 # name = "small"                            # in reports; else the script with its arguments
 # args = ["--epochs", "1"]
 # folder = "."                              # where it is started
-
-# A number stands for the first threshold of a check.
-# [thresholds]
-# class-imbalance = 50
-# [thresholds.dead-relu]
-# share = 0.5
 """
 
 
