@@ -9,13 +9,13 @@ import difflib
 import math
 import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nndoctor.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 FILE_NAME = "nndoctor.toml"
 PYPROJECT = "pyproject.toml"

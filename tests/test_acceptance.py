@@ -39,14 +39,18 @@ def test_a_comment_alone_concerns_the_next_statement() -> None:
     assert lines("# nndoctor: ignore[a]\n# because\nb = f(\n  1,\n)\nc = 3\n") == {
         1: ["a"],
         2: ["a"],
-        **dict.fromkeys((3, 4, 5), ["a"]),
+        3: ["a"],
+        4: ["a"],
+        5: ["a"],
     }
     assert 3 not in lines("# nndoctor: ignore[a]\n\nb = 2\n")
 
 
 def test_a_comment_within_a_statement_concerns_all_of_it() -> None:
-    source = "for x in y:\n    loader = f(\n        data,\n        shuffle=False,  # nndoctor: ignore[a]\n    )\n    z()\n"
-    assert lines(source) == dict.fromkeys((2, 3, 4, 5), ["a"])
+    source = (
+        "for x in y:\n    loader = f(\n        data,\n        shuffle=False,  # nndoctor: ignore[a]\n    )\n    z()\n"
+    )
+    assert lines(source) == {line: ["a"] for line in (2, 3, 4, 5)}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +85,9 @@ def at(line: int, *names: str, file: str = "train.py", severity: Severity | None
     return Finding("m", "a", where=SourceLine(file, line, "main"), names=names, severity=severity)
 
 
-RUN = Recording.of([*(Step(step=s, parameters_changed=True) for s in range(9)), Environment(name="cwd", value="/repo/work")])
+RUN = Recording.of(
+    [*(Step(step=s, parameters_changed=True) for s in range(9)), Environment(name="cwd", value="/repo/work")]
+)
 
 
 def judged(checks: Iterable[Check], source: str = "", known: Iterable[Known] = ()) -> Diagnosis:

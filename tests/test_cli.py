@@ -39,7 +39,7 @@ def test_the_commands() -> None:
     text = subprocess.run(
         [sys.executable, "-m", "nndoctor", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for word in ("check", "report", "checks", "explain", "--version", "130 interrupted"):
+    for word in ("check", "report", "checks", "explain", "init", "--version", "130 interrupted"):
         assert word in text
 
 
@@ -48,9 +48,10 @@ def test_the_commands() -> None:
     [
         (
             "check",
-            "-m --select --ignore --fail-on --out --budget --steps --seed --patience --format -q --quiet -v --verbose",
+            "-m --all --config --quick --baseline --update-baseline --checks --select --ignore --fail-on "
+            + "--out --budget --steps --seed --patience --format -q --quiet -v --verbose",
         ),
-        ("report", "--select --ignore --fail-on --format -q -v"),
+        ("report", "--config --baseline --update-baseline --checks --select --ignore --fail-on --format -q -v"),
         ("checks", "--format"),
         ("explain", ""),
     ],

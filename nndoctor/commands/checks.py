@@ -13,7 +13,9 @@ from nndoctor.commands import options
 
 def checks(
     *,
-    formats: Annotated[options.ListFormat, typer.Option("--format", help="How to print.")] = options.ListFormat.TERMINAL,
+    formats: Annotated[
+        options.ListFormat, typer.Option("--format", help="How to print.")
+    ] = options.ListFormat.TERMINAL,
     own_checks: options.OwnChecks = None,
 ) -> None:
     """List all checks: name, reason, severity, title."""

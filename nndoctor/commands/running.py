@@ -107,4 +107,3 @@ def _settings(asked: Asked, target: Target) -> Settings:
         quiet=asked.quiet,
         quick=asked.quick,
     )
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tokenize
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -113,15 +114,16 @@ def publish(
         if output.format is not Format.TERMINAL:
             output.write(rendered(output, found))
             continue
+        text = io.StringIO()
         console = error_console() if taken else output_console()
         if output.path is not None:
-            console = Console(width=terminal.WIDEST, highlight=False, markup=False, emoji=False, record=True, quiet=True)
+            console = Console(file=text, width=terminal.WIDEST, highlight=False, markup=False, emoji=False)
         for each in found:
             terminal.show(each.run, each.diagnosis, each.folder, console, verbose=verbose, quiet=quiet)
         if len(found) > 1:
             _summary(found, console)
         if output.path is not None:
-            output.write(console.export_text())
+            output.write(text.getvalue())
 
 
 def _summary(found: Sequence[Examined], console: Console) -> None:

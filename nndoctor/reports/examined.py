@@ -56,7 +56,9 @@ def _evidence(item: Evidence) -> str:
         case Measure(label, value, expected):
             return f"{label}: {number(value)}" + (f" (expected {expected})" if expected else "")
         case Curve(label, steps, values):
-            ends = f"{number(values[0])} to {number(values[-1])}, steps {steps[0]} to {steps[-1]}" if values else "empty"
+            ends = (
+                f"{number(values[0])} to {number(values[-1])}, steps {steps[0]} to {steps[-1]}" if values else "empty"
+            )
             return f"{label}: {ends}"
         case Table(label, header, rows):
             return "\n".join([f"{label}:", *("    " + " | ".join(row) for row in (header, *rows))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import attr
@@ -126,13 +127,9 @@ def test_junit_counts_and_reports_a_script_that_failed(tmp_path: Path) -> None:
 
 
 def test_junit_fails_only_what_makes_the_exit_code_1(tmp_path: Path) -> None:
-    lenient = examined(tmp_path)
-    cases = parsed(junit.render([Examined(*(getattr(lenient, n) for n in NAMES[:5]), None, lenient.locator)]))
+    cases = parsed(junit.render([replace(examined(tmp_path), fail_on=None)]))
     assert not cases["cause-of-it"].result
     assert "sum of a row" in cases["cause-of-it"].system_out
-
-
-NAMES = ("name", "run", "diagnosis", "folder", "checks", "fail_on", "locator")
 
 
 # ---- SARIF
@@ -243,15 +240,7 @@ def test_sarif_marks_what_was_accepted_as_suppressed(tmp_path: Path) -> None:
         Accepted(entry, by)
         for entry, by in zip(each.diagnosis.entries, ("the baseline", "a comment at x:1"), strict=True)
     )
-    with_accepted = Examined(
-        each.name,
-        each.run,
-        type(diagnosis)(diagnosis.verdict, diagnosis.causes, diagnosis.outcomes, accepted),
-        each.folder,
-        CHECKS,
-        each.fail_on,
-        each.locator,
-    )
+    with_accepted = replace(each, diagnosis=replace(diagnosis, accepted=accepted))
     [run] = checked(sarif.render([with_accepted]))["runs"]
     assert [result["suppressions"][0]["kind"] for result in run["results"]] == ["external", "inSource"]
     text = github.render([with_accepted])
