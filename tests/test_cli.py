@@ -48,8 +48,10 @@ def test_the_commands() -> None:
     [
         (
             "check",
-            "-m --all --config --quick --baseline --update-baseline --checks --select --ignore --fail-on "
-            + "--out --budget --steps --seed --patience --format -q --quiet -v --verbose",
+            (
+                "-m --all --config --quick --baseline --update-baseline --checks --select --ignore --fail-on "
+                "--out --budget --steps --seed --patience --format -q --quiet -v --verbose"
+            ),
         ),
         ("report", "--config --baseline --update-baseline --checks --select --ignore --fail-on --format -q -v"),
         ("checks", "--format"),

@@ -25,7 +25,6 @@ def checks(
 
     from nndoctor.catalogue import load_catalogue
     from nndoctor.commands.showing import output_console
-
     from nndoctor.own_checks import checks_at
 
     own = [check for path in own_checks or [] for check in checks_at(path)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nndoctor.commands import options
+from nndoctor.commands import options  # noqa: TC001 - typer reads the annotations
 
 
 def explain(
