@@ -119,7 +119,7 @@ def test_the_configuration_is_used_and_the_command_line_wins(ran: Any, with_pati
     with_patient(f"print(config['steps'], config['seed'], config['quick'], config['budget'])\n{HEALTHY}")
     code, out, _ = ran("check", "--steps", "6", "--out", "run", "train.py")
     assert (code, out.count("\n")) == (0, 1)
-    assert Path("run/script.log").read_text() == "6 7 True 10.0\n"
+    assert Path("run/script.log").read_text() == "6 7 True 8.0\n"
     assert document("out.json")["status"] == "healthy"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from nndoctor.configuration import Configuration, TargetSection
 
-QUICK_BUDGET = 10.0
+QUICK_BUDGET = 8.0
 """Seconds for the experiments of `--quick`, where no `--budget` is given."""
 
 

@@ -84,7 +84,7 @@ def verdict_line(run: Recording, diagnosis: Diagnosis) -> Text:
             if verdict.why:
                 text.append(f"; {clean(verdict.why)}")
         case "healthy":
-            text.append(": no fault was found")
+            text.append(": no new fault was found" if diagnosis.accepted else ": no fault was found")
             count = sum(entry.severity is Severity.WARNING for entry in entries)
             text.append(f", {plural(count, 'warning')}" if count else "")
             text.append(f", {len(diagnosis.accepted)} accepted" if diagnosis.accepted else "")
