@@ -46,6 +46,8 @@ NOUNS = {
     "NonFinite": "NaN or Inf",
     "Overlap": "pair of training and validation data",
     "Scan": "training data set that can be asked for its samples",
+    "Collation": "DataLoader whose batches are the same each time",
+    "Pairing": "pair of loaders that feed one loop",
     "Normalised": "BatchNorm in train mode",
     "ValidationCall": "validation pass over a DataLoader",
     "DropoutCall": "functional dropout in eval mode",

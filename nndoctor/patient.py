@@ -21,6 +21,7 @@ from nndoctor.experiments.independence import independence
 from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
+from nndoctor.experiments.samples import questions
 from nndoctor.experiments.scan import scans
 from nndoctor.feeds.state import RandomState
 from nndoctor.hooks import Hooks, Watcher
@@ -29,6 +30,7 @@ from nndoctor.patching import Patches
 from nndoctor.places import shown_file
 from nndoctor.probes.batches import Batches
 from nndoctor.probes.era import Era
+from nndoctor.probes.examples import Examples
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
 from nndoctor.probes.norms import Norms
@@ -67,6 +69,8 @@ class Patient:
             self.session.listen(listener)
         self.session.listen(Norms(self.session, era))
         self.session.listen(Practice(self.session, self.conductor, era))
+        self.examples = Examples(self.session, self.conductor, self.batches)
+        self.session.listen(self.examples)
         self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
         self.scratch = Scratch(folder / "scratch", self._saved)
 
@@ -159,6 +163,8 @@ class Patient:
                 self.session.add(row)
             for scan in scans(training, self.batches.roles()):
                 self.session.add(scan)
+            for answer in questions(self.batches.training_loaders(), self.batches.roles(), self.examples):
+                self.session.add(answer)
         state.restore()
 
     def _exited(self, error: SystemExit) -> tuple[str, int]:

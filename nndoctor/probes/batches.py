@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nndoctor.conductor import Conductor
     from nndoctor.feeds.call import Slot
     from nndoctor.feeds.loader import Served
+    from nndoctor.names import Place
     from nndoctor.probes.era import Era
 
 MIXERS = frozenset(
@@ -90,6 +91,7 @@ class Batches(Listener):
         self._loaders: dict[str, Loader] = {}
         self._medians: dict[str, float] = {}
         self._data: dict[str, Any] = {}
+        self._objects: dict[str, Any] = {}
         self._roles: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._rows: dict[str, defaultdict[str, set[bytes]]] = {TRAIN: defaultdict(set), VALIDATION: defaultdict(set)}
         conductor.on_batch = self.batch
@@ -106,6 +108,7 @@ class Batches(Listener):
         self._loaders[name] = replace(row, passes=row.passes + 1)
         self.session.add(self._loaders[name])
         self._data[name] = getattr(served.loader, "dataset", None)
+        self._objects[name] = served.loader
 
     def batch(self, batch: Any, served: Served | None) -> None:
         """A loader's batch goes to the loop; `served` is None for one that an experiment made."""
@@ -209,6 +212,15 @@ class Batches(Listener):
     def data_sets(self) -> dict[str, tuple[str, Any]]:
         """Return split and data set of every loader that was iterated, by the loader's name."""
         return {name: (self._loaders[name].split, data) for name, data in self._data.items()}
+
+    def training_loaders(self) -> dict[str, Any]:
+        """Return the loaders whose batches were trained on, by name."""
+        return {name: loader for name, loader in self._objects.items() if self._loaders[name].split == TRAIN}
+
+    def place_of(self, name: str) -> Place:
+        """Return the line on which the loop asks a loader."""
+        row = self._loaders[name]
+        return (row.file, row.line, row.function)
 
     def roles(self) -> dict[str, dict[str, str]]:
         """Return what every leaf of the training batches was used as, by the loader's name."""

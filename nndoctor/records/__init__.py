@@ -37,6 +37,7 @@ from nndoctor.records.model import (
     Units,
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
+from nndoctor.records.samples import Collation, Pairing
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -62,6 +63,8 @@ KINDS: tuple[type[Record], ...] = (
     NonFinite,
     Overlap,
     Scan,
+    Collation,
+    Pairing,
     Normalised,
     ValidationCall,
     DropoutCall,
@@ -89,6 +92,7 @@ __all__ = [
     "Causality",
     "Chained",
     "Clipping",
+    "Collation",
     "DropoutCall",
     "Environment",
     "EvalGap",
@@ -106,6 +110,7 @@ __all__ = [
     "Optimizer",
     "OptimizerStep",
     "Overlap",
+    "Pairing",
     "Parameter",
     "Placed",
     "Record",
