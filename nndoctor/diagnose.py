@@ -48,6 +48,8 @@ NOUNS = {
     "Scan": "training data set that can be asked for its samples",
     "Collation": "DataLoader whose batches are the same each time",
     "Pairing": "pair of loaders that feed one loop",
+    "Coverage": "sampler that is to go through the data set",
+    "WorkerRandomness": "random generator of a data set in worker processes",
     "Normalised": "BatchNorm in train mode",
     "ValidationCall": "validation pass over a DataLoader",
     "DropoutCall": "functional dropout in eval mode",

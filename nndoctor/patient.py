@@ -161,10 +161,10 @@ class Patient:
             self.session.experiment = OBSERVE
             for row in (*overlaps(training, validation), *self.batches.overlap_of_calls()):
                 self.session.add(row)
+            for answer in questions(self.batches, self.examples):
+                self.session.add(answer)
             for scan in scans(training, self.batches.roles()):
                 self.session.add(scan)
-            for answer in questions(self.batches.training_loaders(), self.batches.roles(), self.examples):
-                self.session.add(answer)
         state.restore()
 
     def _exited(self, error: SystemExit) -> tuple[str, int]:

@@ -9,30 +9,36 @@ from typing import TYPE_CHECKING, Any
 from torch.utils.data import IterableDataset
 
 from nndoctor.experiments.collation import collations
+from nndoctor.experiments.coverage import coverage
 from nndoctor.experiments.pairing import pairings
+from nndoctor.experiments.worker_randomness import worker_randomness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from nndoctor.probes.batches import Batches
     from nndoctor.probes.examples import Examples
     from nndoctor.records import Record
 
 MOST_SECONDS = 4.0
 
 
-def questions(
-    loaders: dict[str, Any], roles: dict[str, dict[str, str]], examples: Examples
-) -> Iterator[Record]:
-    """Yield what the loaders that feed the training are found to do. `roles`: by loader, the use of each leaf."""
+def questions(batches: Batches, examples: Examples) -> Iterator[Record]:
+    """Yield what the loaders that feed the training are found to do."""
     deadline = time.monotonic() + MOST_SECONDS
     yield from _answers(lambda: pairings(examples.streams, deadline))
-    for name, loader in loaders.items():
+    for name, loader in batches.training_loaders().items():
         if isinstance(loader.dataset, IterableDataset) or not hasattr(loader.dataset, "__len__"):
             continue
-        for ask in (collations,):
+        for ask in (
+            # What is asked first must find the data set as the script left it: each fetch may change it.
+            partial(worker_randomness, name, loader, deadline),
+            partial(collations, name, loader, batches.roles().get(name, {}), deadline),
+            partial(coverage, name, loader, batches.left_after[name], deadline),
+        ):
             if time.monotonic() > deadline:
                 return
-            yield from _answers(partial(ask, name, loader, roles.get(name, {}), deadline))
+            yield from _answers(ask)
 
 
 def _answers(ask: Callable[[], Iterable[Record]]) -> list[Record]:

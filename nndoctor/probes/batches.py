@@ -92,6 +92,9 @@ class Batches(Listener):
         self._medians: dict[str, float] = {}
         self._data: dict[str, Any] = {}
         self._objects: dict[str, Any] = {}
+        self._given: defaultdict[str, int] = defaultdict(int)
+        self.left_after: defaultdict[str, list[int]] = defaultdict(list)
+        """By loader: after how many batches the loop left its observed passes without need."""
         self._roles: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._rows: dict[str, defaultdict[str, set[bytes]]] = {TRAIN: defaultdict(set), VALIDATION: defaultdict(set)}
         conductor.on_batch = self.batch
@@ -107,12 +110,16 @@ class Batches(Listener):
         row = self._loaders.get(name) or describe(served, name, self.session.names.numbered)
         self._loaders[name] = replace(row, passes=row.passes + 1)
         self.session.add(self._loaders[name])
+        if 0 < self._given[name] < row.batches and self.session.experiment == OBSERVE:
+            self.left_after[name].append(self._given[name])
+        self._given[name] = 0
         self._data[name] = getattr(served.loader, "dataset", None)
         self._objects[name] = served.loader
 
     def batch(self, batch: Any, served: Served | None) -> None:
         """A loader's batch goes to the loop; `served` is None for one that an experiment made."""
         source = self.session.names.numbered(served.loader) if served is not None else "experiment"
+        self._given[source] += 1
         size = batch_size(batch)
         for path, tensor in leaves(batch):
             self._enter(path, tensor, source, size, own=served is not None)

@@ -37,7 +37,7 @@ from nndoctor.records.model import (
     Units,
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
-from nndoctor.records.samples import Collation, Pairing
+from nndoctor.records.samples import Collation, Coverage, Pairing, WorkerRandomness
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -65,6 +65,8 @@ KINDS: tuple[type[Record], ...] = (
     Scan,
     Collation,
     Pairing,
+    Coverage,
+    WorkerRandomness,
     Normalised,
     ValidationCall,
     DropoutCall,
@@ -93,6 +95,7 @@ __all__ = [
     "Chained",
     "Clipping",
     "Collation",
+    "Coverage",
     "DropoutCall",
     "Environment",
     "EvalGap",
@@ -123,4 +126,5 @@ __all__ = [
     "TokenTarget",
     "Units",
     "ValidationCall",
+    "WorkerRandomness",
 ]

@@ -52,3 +52,50 @@ class Pairing(Placed):
     compared: int = 0
     matched: int = 0
     by_chance: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage(Placed):
+    """Which samples of a training data set its loader asks for, by the indices of up to three passes.
+
+    Without samplers that repeat or weight samples, or take a subset on purpose; `total` is the length of the data
+    set, `drawn` the number of different samples in the first pass, `ever` in all `passes` together. `dropped` are
+    left out because the last batch is smaller (`drop_last`). `sampler` is the type of what chooses the indices.
+    `broken_off` counts the passes that the loop itself left after `left_after` of `batches` batches in the observed
+    steps; `ordered`: the samples come in the order of the data set. The place is that of the loop.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("loader",)
+
+    loader: str = ""
+    sampler: str = ""
+    total: int = 0
+    passes: int = 0
+    drawn: int = 0
+    ever: int = 0
+    dropped: int = 0
+    batch_size: int = 0
+    batches: int = 0
+    broken_off: int = 0
+    left_after: int = 0
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRandomness(Placed):
+    """A random generator that a data set owns, in a loader with worker processes.
+
+    `owner` is the path of the attribute (`dataset.transform.rng`), `kind` its type. With `workers` processes started
+    as the loader starts them, `compared` samples were each asked of two workers, `same_workers` were the same from
+    both, and `same_epochs` the same in the next epoch, although in one process they change with every draw.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("loader",)
+
+    loader: str = ""
+    owner: str = ""
+    kind: str = ""
+    workers: int = 0
+    compared: int = 0
+    same_workers: int = 0
+    same_epochs: int = 0
