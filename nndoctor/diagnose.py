@@ -50,6 +50,8 @@ NOUNS = {
     "Pairing": "pair of loaders that feed one loop",
     "Coverage": "sampler that is to go through the data set",
     "WorkerRandomness": "random generator of a data set in worker processes",
+    "Redraw": "input that is another each time it is drawn",
+    "Learner": "data that simple learners could be trained on",
     "Normalised": "BatchNorm in train mode",
     "ValidationCall": "validation pass over a DataLoader",
     "DropoutCall": "functional dropout in eval mode",

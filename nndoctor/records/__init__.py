@@ -37,7 +37,7 @@ from nndoctor.records.model import (
     Units,
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
-from nndoctor.records.samples import Collation, Coverage, Pairing, WorkerRandomness
+from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, WorkerRandomness
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -67,6 +67,8 @@ KINDS: tuple[type[Record], ...] = (
     Pairing,
     Coverage,
     WorkerRandomness,
+    Redraw,
+    Learner,
     Normalised,
     ValidationCall,
     DropoutCall,
@@ -105,6 +107,7 @@ __all__ = [
     "Independence",
     "KeptGraphs",
     "Labels",
+    "Learner",
     "Loader",
     "LossCall",
     "Module",
@@ -118,6 +121,7 @@ __all__ = [
     "Placed",
     "Record",
     "Recreated",
+    "Redraw",
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",

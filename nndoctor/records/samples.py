@@ -99,3 +99,51 @@ class WorkerRandomness(Placed):
     compared: int = 0
     same_workers: int = 0
     same_epochs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redraw(Placed):
+    """The same samples of a training data set, each drawn several times: what random augmentation does to an input.
+
+    Of `samples` samples, `draws` each. `values` is the ratio of the variance between the draws of one sample to that
+    between samples, over all values; `shades` the same for the distribution of the values within a sample, which
+    flips, shifts and rotations leave as it is (NaN for tables, whose columns are not alike). `label`: the target is
+    small beside the input, and the same in every draw. The place is that of the data set's `__getitem__`.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("loader", "leaf")
+
+    loader: str = ""
+    leaf: str = ""
+    dataset: str = ""
+    samples: int = 0
+    draws: int = 0
+    values: float = math.nan
+    shades: float = math.nan
+    label: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner(Placed):
+    """What simple learners (kernel ridge regression, extremely randomised trees) make of the training samples.
+
+    Cross-validated on `samples` different samples and `features` numbers made of each. `classes` is 0 for a numeric
+    target. `score` is the accuracy (or R2) out of fold of the best learner, `chance` that of the best constant
+    prediction. `p_value` is the smallest over the learners of a test with `permutations` permutations of the targets.
+    `balanced` is the mean recall of the classes. `sure` counts the samples about which both learners are surest (a
+    third of those that each class is predicted for), `sure_wrong` those of them that carry another label than both
+    predict. The place is that of the loop.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("segment",)
+
+    samples: int = 0
+    features: int = 0
+    classes: int = 0
+    score: float = math.nan
+    chance: float = math.nan
+    p_value: float = math.nan
+    permutations: int = 0
+    balanced: float = math.nan
+    sure: int = 0
+    sure_wrong: int = 0
