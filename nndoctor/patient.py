@@ -17,7 +17,7 @@ from nndoctor.conductor import Conductor, Plan
 from nndoctor.experiments.calls import LatestCalls
 from nndoctor.experiments.causality import causality
 from nndoctor.experiments.eval_gap import eval_gap
-from nndoctor.experiments.independence import independence
+from nndoctor.experiments.independence import from_the_start, independence
 from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
@@ -135,7 +135,11 @@ class Patient:
                         else:
                             from_loader = self.conductor.feed == "loader"
                             size = self.conductor.store.batch_size
-                            for row in independence(name, call, size, from_loader=from_loader):
+                            rows = list(independence(name, call, size, from_loader=from_loader))
+                            start, now = self.conductor.start, self.conductor.resume
+                            if start is not None and now is not None:
+                                rows = from_the_start(rows, call, start, now)
+                            for row in rows:
                                 self.session.add(row)
                     except Exception as error:  # noqa: BLE001 - nothing of ours may reach the patient
                         self.session.failed(experiment, error)
@@ -152,6 +156,8 @@ class Patient:
         self.session.say(phase="end", force=True)
 
     def _compare_splits(self) -> None:
+        if self.config.scan < 1:
+            return
         loaders = self.batches.data_sets()
         training = {name: data for name, (split, data) in loaders.items() if split == TRAIN}
         validation = {name: data for name, (split, data) in loaders.items() if split == VALIDATION}
@@ -163,7 +169,7 @@ class Patient:
                 self.session.add(row)
             for answer in questions(self.batches, self.examples):
                 self.session.add(answer)
-            for scan in scans(training, self.batches.roles()):
+            for scan in scans(training, self.batches.roles(), self.config.scan):
                 self.session.add(scan)
         state.restore()
 

@@ -42,6 +42,7 @@ class Config:
     arguments: tuple[str, ...] = ()
     budget: float = 60.0
     steps: int = 40
+    scan: int = 2000
     seed: int | None = None
     skip: tuple[str, ...] = ()
     no_cut: bool = False

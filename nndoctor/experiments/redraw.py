@@ -92,4 +92,6 @@ def _ratio(values: Array) -> float:
 def _placed(row: Redraw, dataset: Any) -> Redraw:
     code = getattr(type(dataset).__getitem__, "__code__", None)
     file = shown_file(code.co_filename) if code is not None else ""
-    return replace(row, file=file, line=code.co_firstlineno, function=code.co_name) if code is not None and file else row
+    return (
+        replace(row, file=file, line=code.co_firstlineno, function=code.co_name) if code is not None and file else row
+    )

@@ -68,9 +68,7 @@ def duplicate_worker_randomness(
         if not workers and not epochs:
             continue
         loader = next((r for r in run.rows(Loader) if r.name == row.loader), None)
-        what = " and ".join(
-            word for word, true in (("in every worker", workers), ("in every epoch", epochs)) if true
-        )
+        what = " and ".join(word for word, true in (("in every worker", workers), ("in every epoch", epochs)) if true)
         yield Finding(
             message=f"{row.owner} ({row.kind}) draws the same numbers {what}: each of the {row.workers} workers gets a "
             "copy of it.",
