@@ -52,6 +52,8 @@ NOUNS = {
     "WorkerRandomness": "random generator of a data set in worker processes",
     "Redraw": "input that is another each time it is drawn",
     "Learner": "data that simple learners could be trained on",
+    "LoadedWeights": "call of load_state_dict",
+    "LoadedNorm": "BatchNorm with loaded statistics at the front of a model",
     "Normalised": "BatchNorm in train mode",
     "ValidationCall": "validation pass over a DataLoader",
     "DropoutCall": "functional dropout in eval mode",

@@ -31,6 +31,7 @@ from nndoctor.places import shown_file
 from nndoctor.probes.batches import Batches
 from nndoctor.probes.era import Era
 from nndoctor.probes.examples import Examples
+from nndoctor.probes.loading import Loading
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
 from nndoctor.probes.norms import Norms
@@ -71,6 +72,7 @@ class Patient:
         self.session.listen(Practice(self.session, self.conductor, era))
         self.examples = Examples(self.session, self.conductor, self.batches)
         self.session.listen(self.examples)
+        self.session.listen(Loading(self.session, self.conductor))
         self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
         self.scratch = Scratch(folder / "scratch", self._saved)
 

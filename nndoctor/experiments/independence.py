@@ -67,16 +67,13 @@ def from_the_start(rows: list[Independence], call: Call, start: Snapshot, now: S
     """
     if not any(not row.depends for row in rows):
         return rows
-    found = []
     start.restore()
     try:
         with undisturbed(call.module):
             set_mode(call.module, training=False)
-            for row in rows:
-                found.append(replace(row, depended=not row.depends and _depends(row, call)))
+            return [replace(row, depended=not row.depends and _depends(row, call)) for row in rows]
     finally:
         now.restore()
-    return found
 
 
 def _depends(row: Independence, call: Call) -> bool:

@@ -20,6 +20,7 @@ from nndoctor.records.base import (
     Record,
 )
 from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan, TokenTarget
+from nndoctor.records.loading import LoadedNorm, LoadedWeights
 from nndoctor.records.loop import Backward, Environment, Event, Experiment, Optimizer, OptimizerStep, Step
 from nndoctor.records.model import (
     Causality,
@@ -69,6 +70,8 @@ KINDS: tuple[type[Record], ...] = (
     WorkerRandomness,
     Redraw,
     Learner,
+    LoadedWeights,
+    LoadedNorm,
     Normalised,
     ValidationCall,
     DropoutCall,
@@ -108,6 +111,8 @@ __all__ = [
     "KeptGraphs",
     "Labels",
     "Learner",
+    "LoadedNorm",
+    "LoadedWeights",
     "Loader",
     "LossCall",
     "Module",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -26,6 +25,9 @@ from nndoctor.experiments.pairing import Stream, pairings
 from nndoctor.experiments.worker_randomness import worker_randomness
 from nndoctor.fingerprint import row_hashes
 from nndoctor.records import Collation, Coverage, Pairing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROLES = {"0": "input", "1": "target"}
 X = np.random.default_rng(0).normal(size=(40, 3, 4)).astype(np.float32)

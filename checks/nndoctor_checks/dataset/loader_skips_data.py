@@ -65,7 +65,7 @@ def loader_skips_data(
         wanted = row.total - row.dropped
         if loader is not None and any(r.dataset == loader.dataset and r.name != row.loader for r in loaders.values()):
             continue  # the rest may be theirs
-        if 0 < row.drawn and row.ever < share * wanted and row.ever <= growing * row.drawn and row.passes > 1:
+        if row.drawn > 0 and row.ever < share * wanted and row.ever <= growing * row.drawn and row.passes > 1:
             yield _finding(
                 loader,
                 row.ever / row.total,
