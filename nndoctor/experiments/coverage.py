@@ -55,7 +55,7 @@ def _kind(batches: Any, sampler: Any) -> str:
     return type(sampler).__name__ if plain else type(batches).__name__
 
 
-def _passes(source: Any, total: int, deadline: float) -> dict[str, int]:
+def _passes(source: Any, total: int, deadline: float) -> dict[str, Any]:
     ever: set[int] = set()
     drawn = passes = 0
     for _ in range(PASSES):

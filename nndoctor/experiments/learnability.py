@@ -177,7 +177,7 @@ def _sure(known: Table, guesses: list[Guess]) -> dict[str, Any]:
     """
     predicted = [g.scores.argmax(axis=1) for g in guesses]
     margins = [np.diff(np.sort(g.scores, axis=1)[:, -2:], axis=1)[:, 0] for g in guesses]
-    ease = sum(margin.argsort().argsort() for margin in margins)
+    ease = np.sum([margin.argsort().argsort() for margin in margins], axis=0)
     sure = wrong = 0
     for label in range(known.classes):
         members = np.flatnonzero(np.logical_and(*(p == label for p in predicted)))

@@ -57,7 +57,7 @@ def generators(thing: Any, path: str, seen: set[int], depth: int = 0) -> Iterato
         return
     seen.add(id(thing))
     if isinstance(thing, GENERATORS):
-        if thing not in (torch.default_generator, random._inst):  # type: ignore[attr-defined]
+        if thing not in (torch.default_generator, random._inst):
             yield path, thing
     elif isinstance(thing, list | tuple) and len(thing) <= MOST_LISTED:
         for i, value in enumerate(thing):

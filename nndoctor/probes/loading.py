@@ -64,9 +64,11 @@ class Loading(Listener):
             if tensor.is_floating_point() and not tensor.is_meta:
                 self._held[id(tensor)] = Held(number, ref(tensor), fingerprint([tensor]))
         for child in module.modules():
-            if isinstance(child, nn.modules.batchnorm._BatchNorm) and child.running_mean is not None:
-                if child.running_var is not None and self.conductor.owned.is_loaded(child.running_mean):
-                    self._norms[child] = (child.running_mean.clone(), child.running_var.clone())
+            if not isinstance(child, nn.modules.batchnorm._BatchNorm):
+                continue
+            mean, variance = child.running_mean, child.running_var
+            if mean is not None and variance is not None and self.conductor.owned.is_loaded(mean):
+                self._norms[child] = (mean.clone(), variance.clone())
         file, line, function = user_place()
         self._rows[number] = row = LoadedWeights(
             number=number,

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     reason="R14",
     severity=Severity.ERROR,
     needs=[LoadedNorm],
-    explains=["exploding-gradient", "feature-scales-differ", "initial-loss", "learning-rate-too-high"]
-    + ["saturated-activation", "train-val-shift", "unstandardised-input", "update-ratio"],
+    explains=[
+        "exploding-gradient",
+        "feature-scales-differ",
+        "initial-loss",
+        "learning-rate-too-high",
+        "saturated-activation",
+        "train-val-shift",
+        "unstandardised-input",
+        "update-ratio",
+    ],
 )
 def pretrained_preprocessing(
     run: Recording,

@@ -100,9 +100,9 @@ def _unmatched(row: LoadedWeights, share: float, *, severe: bool) -> Finding:
     return Finding(
         message=f"{what} gave {row.module} {row.matched} of its {row.own} tensors ({row.keys} names in it), and "
         "nothing was said, because of strict=False.",
-        advice="Print `model.load_state_dict(state, strict=False)`: it lists missing and unexpected keys. Take off what "
-        'the names begin with (`{k.removeprefix("module."): v for k, v in state.items()}`), or take the right entry of '
-        'the checkpoint (`checkpoint["model"]`).',
+        advice="Print `model.load_state_dict(state, strict=False)`: it lists missing and unexpected keys. Take off "
+        'what the names begin with (`{k.removeprefix("module."): v for k, v in state.items()}`), or take the right '
+        'entry of the checkpoint (`checkpoint["model"]`).',
         where=SourceLine.of(row),
         names=(row.module,),
         evidence=tuple(evidence),
