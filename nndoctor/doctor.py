@@ -87,6 +87,7 @@ def configuration(settings: Settings, folder: RunFolder, plan: Plan) -> dict[str
         "run": str(folder.path),
         "budget": plan.budget,
         "steps": plan.steps or settings.steps,
+        "scan": settings.scan,
         "seed": settings.seed,
         "skip": list(plan.skip),
         "no_cut": plan.no_cut,

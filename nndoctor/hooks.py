@@ -258,6 +258,8 @@ class Hooks:
 
     def _load_state_dict(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def load_state_dict(module: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
+            if self.session.hears():
+                self.session.tell("state_loads", module, state_dict)
             result = original(module, state_dict, *args, **kwargs)
             if self.session.hears():
                 missing = set(getattr(result, "missing_keys", ()))
@@ -265,6 +267,7 @@ class Hooks:
                 file, line, function = user_place()
                 event = Event(kind="loaded", text=type(module).__name__, file=file, line=line, function=function)
                 self.session.add(event)
+                self.session.tell("state_loaded", module, state_dict)
             return result
 
         return load_state_dict

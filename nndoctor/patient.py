@@ -17,10 +17,11 @@ from nndoctor.conductor import Conductor, Plan
 from nndoctor.experiments.calls import LatestCalls
 from nndoctor.experiments.causality import causality
 from nndoctor.experiments.eval_gap import eval_gap
-from nndoctor.experiments.independence import independence
+from nndoctor.experiments.independence import from_the_start, independence
 from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
+from nndoctor.experiments.samples import questions
 from nndoctor.experiments.scan import scans
 from nndoctor.feeds.state import RandomState
 from nndoctor.hooks import Hooks, Watcher
@@ -29,6 +30,8 @@ from nndoctor.patching import Patches
 from nndoctor.places import shown_file
 from nndoctor.probes.batches import Batches
 from nndoctor.probes.era import Era
+from nndoctor.probes.examples import Examples
+from nndoctor.probes.loading import Loading
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
 from nndoctor.probes.norms import Norms
@@ -67,6 +70,9 @@ class Patient:
             self.session.listen(listener)
         self.session.listen(Norms(self.session, era))
         self.session.listen(Practice(self.session, self.conductor, era))
+        self.examples = Examples(self.session, self.conductor, self.batches)
+        self.session.listen(self.examples)
+        self.session.listen(Loading(self.session, self.conductor))
         self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
         self.scratch = Scratch(folder / "scratch", self._saved)
 
@@ -131,7 +137,11 @@ class Patient:
                         else:
                             from_loader = self.conductor.feed == "loader"
                             size = self.conductor.store.batch_size
-                            for row in independence(name, call, size, from_loader=from_loader):
+                            rows = list(independence(name, call, size, from_loader=from_loader))
+                            start, now = self.conductor.start, self.conductor.resume
+                            if start is not None and now is not None:
+                                rows = from_the_start(rows, call, start, now)
+                            for row in rows:
                                 self.session.add(row)
                     except Exception as error:  # noqa: BLE001 - nothing of ours may reach the patient
                         self.session.failed(experiment, error)
@@ -148,6 +158,8 @@ class Patient:
         self.session.say(phase="end", force=True)
 
     def _compare_splits(self) -> None:
+        if self.config.scan < 1:
+            return
         loaders = self.batches.data_sets()
         training = {name: data for name, (split, data) in loaders.items() if split == TRAIN}
         validation = {name: data for name, (split, data) in loaders.items() if split == VALIDATION}
@@ -157,7 +169,9 @@ class Patient:
             self.session.experiment = OBSERVE
             for row in (*overlaps(training, validation), *self.batches.overlap_of_calls()):
                 self.session.add(row)
-            for scan in scans(training, self.batches.roles()):
+            for answer in questions(self.batches, self.examples):
+                self.session.add(answer)
+            for scan in scans(training, self.batches.roles(), self.config.scan):
                 self.session.add(scan)
         state.restore()
 

@@ -42,6 +42,7 @@ class Config:
     arguments: tuple[str, ...] = ()
     budget: float = 60.0
     steps: int = 40
+    scan: int = 2000
     seed: int | None = None
     skip: tuple[str, ...] = ()
     no_cut: bool = False
@@ -107,6 +108,12 @@ class Listener:
 
     def clipped(self, parameters: list[Tensor], max_norm: float, norm: Any) -> None:
         """`clip_grad_norm_` returned the norm that the gradients had."""
+
+    def state_loads(self, module: nn.Module, state: Any) -> None:
+        """`load_state_dict` was called on a module and has not run."""
+
+    def state_loaded(self, module: nn.Module, state: Any) -> None:
+        """`load_state_dict` returned."""
 
     def scheduler_stepped(self, scheduler: Any) -> None:
         """The script stepped a learning-rate scheduler."""

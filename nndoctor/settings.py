@@ -35,6 +35,8 @@ class Settings:
     budget: float = 60.0
     """Seconds for the experiments, without the time that the script takes to start."""
     steps: int = 40
+    scan: int = 2000
+    """Samples of each training data set to look at when the script is over, within ten seconds or so."""
     seed: int | None = None
     patience: float = 300.0
     """Seconds without any progress after which the script counts as hanging."""
@@ -49,5 +51,7 @@ class Settings:
                 raise UsageError(f"{option} must be a positive number of seconds, not {value:g}")
         if not self.steps >= 1:
             raise UsageError(f"--steps must be at least 1, not {self.steps}")
+        if not self.scan >= 0:
+            raise UsageError(f"--scan must be 0 or more samples, not {self.scan}")
         if self.seed is not None and not 0 <= self.seed < 2**32:
             raise UsageError(f"--seed must lie between 0 and {2**32 - 1}, not {self.seed}")

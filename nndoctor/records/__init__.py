@@ -21,6 +21,7 @@ from nndoctor.records.base import (
 )
 from nndoctor.records.curves import Evaluation
 from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan, TokenTarget
+from nndoctor.records.loading import LoadedNorm, LoadedWeights
 from nndoctor.records.loop import Backward, Environment, Event, Experiment, Optimizer, OptimizerStep, Step
 from nndoctor.records.model import (
     Causality,
@@ -38,6 +39,7 @@ from nndoctor.records.model import (
     Units,
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
+from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, WorkerRandomness
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -63,6 +65,14 @@ KINDS: tuple[type[Record], ...] = (
     NonFinite,
     Overlap,
     Scan,
+    Collation,
+    Pairing,
+    Coverage,
+    WorkerRandomness,
+    Redraw,
+    Learner,
+    LoadedWeights,
+    LoadedNorm,
     Normalised,
     ValidationCall,
     DropoutCall,
@@ -91,6 +101,8 @@ __all__ = [
     "Causality",
     "Chained",
     "Clipping",
+    "Collation",
+    "Coverage",
     "DropoutCall",
     "Environment",
     "EvalGap",
@@ -101,6 +113,9 @@ __all__ = [
     "Independence",
     "KeptGraphs",
     "Labels",
+    "Learner",
+    "LoadedNorm",
+    "LoadedWeights",
     "Loader",
     "LossCall",
     "Module",
@@ -109,10 +124,12 @@ __all__ = [
     "Optimizer",
     "OptimizerStep",
     "Overlap",
+    "Pairing",
     "Parameter",
     "Placed",
     "Record",
     "Recreated",
+    "Redraw",
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",
@@ -121,4 +138,5 @@ __all__ = [
     "TokenTarget",
     "Units",
     "ValidationCall",
+    "WorkerRandomness",
 ]
