@@ -44,6 +44,8 @@ class Config:
     steps: int = 40
     seed: int | None = None
     skip: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """Experiments besides `observe` that are wanted; empty: all."""
     no_cut: bool = False
     already: tuple[str, ...] = ()
     progress_fd: int = -1
