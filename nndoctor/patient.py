@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from nndoctor.conductor import Conductor, Plan
+from nndoctor.errors import UsageError
 from nndoctor.experiments.calls import LatestCalls
 from nndoctor.experiments.causality import causality
 from nndoctor.experiments.eval_gap import eval_gap
@@ -44,6 +45,7 @@ from nndoctor.recording import FILE_NAME, Recorder
 from nndoctor.records import OBSERVE, TRAIN, VALIDATION, Environment, Event
 from nndoctor.scratch import Scratch
 from nndoctor.session import Config, PatientStop, Session
+from nndoctor.settings import split_factory
 
 
 class Patient:
@@ -113,7 +115,11 @@ class Patient:
             np.random.seed(self.config.seed % 2**32)  # noqa: NPY002 - the global stream is what scripts draw from
             torch.manual_seed(self.config.seed)
         self.session.say(phase="starting", force=True)
-        if self.config.is_module:
+        if split_factory(self.config.target)[1]:
+            from nndoctor.library.factory import run_factory
+
+            run_factory(self.config.target, self.config.arguments)
+        elif self.config.is_module:
             run_module(self.config.target, self.config.arguments)
         else:
             run_script(self.config.target, self.config.arguments)
@@ -184,6 +190,10 @@ class Patient:
         return f"the script left with sys.exit({error.code!r})", code
 
     def _raised(self, error: BaseException) -> str:
+        if isinstance(error, UsageError):  # a factory that is none: one sentence says it
+            self.session.add(Event(kind="exception", text=str(error)))
+            sys.stderr.write(f"{error}\n")
+            return str(error)
         text = f"{type(error).__name__}: {error}"
         detail = clean_traceback(error)
         frames = [f for f in traceback.extract_tb(error.__traceback__) if shown_file(f.filename)]

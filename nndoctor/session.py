@@ -45,6 +45,8 @@ class Config:
     scan: int = 2000
     seed: int | None = None
     skip: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """Experiments besides `observe` that are wanted; empty: all."""
     no_cut: bool = False
     already: tuple[str, ...] = ()
     progress_fd: int = -1

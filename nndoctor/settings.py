@@ -9,6 +9,12 @@ from pathlib import Path
 from nndoctor.errors import UsageError
 
 
+def split_factory(name: str) -> tuple[str, str]:
+    """Return file or module, and factory, of `train.py:make` or `package.module:make`; the latter empty without one."""
+    place, colon, factory = name.rpartition(":")
+    return (place, factory) if colon and place and factory.isidentifier() else (name, "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The user's program: a script's path or a module's name, and its own arguments."""
@@ -22,8 +28,9 @@ class Target:
 
     @property
     def short(self) -> str:
-        """A name for folders: the file without folder and suffix, or the module."""
-        return self.name if self.is_module else Path(self.name).stem
+        """A name for folders: the file without folder and suffix, the module, or the factory."""
+        place, factory = split_factory(self.name)
+        return factory or (place if self.is_module else Path(place).stem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,8 @@ def _seconds(conductor: Conductor, name: str) -> float:
 
 def _runs(conductor: Conductor, name: str) -> bool:
     config = conductor.session.config
+    if config.only and name not in config.only:
+        return False
     if name in config.skip:
         conductor.session.add(Experiment(name=name, outcome="skipped", why="it broke the script in an earlier attempt"))
         return False
