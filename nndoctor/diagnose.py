@@ -52,6 +52,8 @@ NOUNS = {
     "Clipping": "gradient clipping",
     "SchedulerStep": "step of a learning-rate scheduler",
     "KeptGraphs": "backward pass that was followed for ten steps",
+    "LossTarget": "call of a loss function with a target",
+    "StepDirection": "step whose direction was measured",
     "Experiment": "experiment",
 }
 """What users call the kinds of records."""

@@ -36,6 +36,7 @@ from nndoctor.records.model import (
     TensorStats,
     Units,
 )
+from nndoctor.records.objective import OTHER_TARGETS, SAME_TARGETS, LossTarget, StepDirection
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
 
 KINDS: tuple[type[Record], ...] = (
@@ -68,6 +69,8 @@ KINDS: tuple[type[Record], ...] = (
     Clipping,
     SchedulerStep,
     KeptGraphs,
+    LossTarget,
+    StepDirection,
     Experiment,
     Event,
     Environment,
@@ -79,8 +82,10 @@ __all__ = [
     "KINDS",
     "OBSERVE",
     "OBSERVE_TENTH",
+    "OTHER_TARGETS",
     "OVERFIT",
     "RANDOM_INPUT",
+    "SAME_TARGETS",
     "TRACE",
     "TRAIN",
     "VALIDATION",
@@ -100,6 +105,7 @@ __all__ = [
     "Labels",
     "Loader",
     "LossCall",
+    "LossTarget",
     "Module",
     "NonFinite",
     "Normalised",
@@ -114,6 +120,7 @@ __all__ = [
     "SchedulerStep",
     "SoftmaxCall",
     "Step",
+    "StepDirection",
     "TensorStats",
     "TokenTarget",
     "Units",

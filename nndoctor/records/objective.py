@@ -1,0 +1,44 @@
+"""What the loss is made of and what its gradient does: targets, direction of steps, passes in vain, summands."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nndoctor.records.base import Placed, Record
+
+SAME_TARGETS = "same-targets"
+"""The first batches of `observe` again, as they were: what the next experiment is compared with."""
+OTHER_TARGETS = "other-targets"
+"""The same, with the leaves of the batch that nothing was seen to use drawn anew from their own samples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossTarget(Placed):
+    """Where the target of a loss function came from, in a training step of `observe`.
+
+    `own`: it was computed (argmax, max, round, a threshold) from the very prediction that it is compared with.
+    `content` is the hash of its values, the same that `Batch.content` holds. `value` is the loss, NaN if it was not
+    reduced to a number. `classes`: the target holds class indices.
+    """
+
+    function: str = ""
+    own: bool = False
+    content: str = ""
+    value: float = math.nan
+    classes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDirection(Record):
+    """Where a sampled training step went: the cosine between what the parameters changed by and their gradient.
+
+    -1 is steepest descent, +1 steepest ascent. Taken over a sample of the parameters registered in models, whose
+    gradients were those of a single backward pass. `maximize`: an optimizer that stepped was built to ascend.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ()
+
+    cosine: float = math.nan
+    maximize: bool = False
