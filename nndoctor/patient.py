@@ -28,6 +28,7 @@ from nndoctor.launcher import clean_traceback, run_module, run_script
 from nndoctor.patching import Patches
 from nndoctor.places import shown_file
 from nndoctor.probes.batches import Batches
+from nndoctor.probes.direction import Direction
 from nndoctor.probes.era import Era
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
@@ -69,6 +70,7 @@ class Patient:
         self.session.listen(Norms(self.session, era))
         self.session.listen(Practice(self.session, self.conductor, era))
         self.session.listen(OwnTargets(self.session))
+        self.session.listen(Direction(self.session, self.conductor))
         self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS
         self.scratch = Scratch(folder / "scratch", self._saved)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 from nndoctor.records.base import Placed, Record
 
@@ -37,8 +36,6 @@ class StepDirection(Record):
     -1 is steepest descent, +1 steepest ascent. Taken over a sample of the parameters registered in models, whose
     gradients were those of a single backward pass. `maximize`: an optimizer that stepped was built to ascend.
     """
-
-    KEY: ClassVar[tuple[str, ...]] = ()
 
     cosine: float = math.nan
     maximize: bool = False
