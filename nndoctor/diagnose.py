@@ -53,6 +53,7 @@ NOUNS = {
     "SchedulerStep": "step of a learning-rate scheduler",
     "KeptGraphs": "backward pass that was followed for ten steps",
     "LossTarget": "call of a loss function with a target",
+    "LossTerm": "objective with several terms",
     "StepDirection": "step whose direction was measured",
     "Experiment": "experiment",
 }

@@ -37,6 +37,7 @@ from nndoctor.probes.own_targets import ANSWERS, OwnTargets
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
 from nndoctor.probes.steps import Steps
+from nndoctor.probes.terms import Terms
 from nndoctor.probes.tokens import Tokens
 from nndoctor.probes.wiring import Wiring
 from nndoctor.recording import FILE_NAME, Recorder
@@ -71,6 +72,7 @@ class Patient:
         self.session.listen(Practice(self.session, self.conductor, era))
         self.session.listen(OwnTargets(self.session))
         self.session.listen(Direction(self.session, self.conductor))
+        self.session.listen(Terms(self.session))
         self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS
         self.scratch = Scratch(folder / "scratch", self._saved)
 

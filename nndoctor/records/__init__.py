@@ -36,7 +36,7 @@ from nndoctor.records.model import (
     TensorStats,
     Units,
 )
-from nndoctor.records.objective import OTHER_TARGETS, SAME_TARGETS, LossTarget, StepDirection
+from nndoctor.records.objective import OTHER_TARGETS, SAME_TARGETS, LossTarget, LossTerm, StepDirection
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
 
 KINDS: tuple[type[Record], ...] = (
@@ -70,6 +70,7 @@ KINDS: tuple[type[Record], ...] = (
     SchedulerStep,
     KeptGraphs,
     LossTarget,
+    LossTerm,
     StepDirection,
     Experiment,
     Event,
@@ -106,6 +107,7 @@ __all__ = [
     "Loader",
     "LossCall",
     "LossTarget",
+    "LossTerm",
     "Module",
     "NonFinite",
     "Normalised",

@@ -39,3 +39,19 @@ class StepDirection(Record):
 
     cosine: float = math.nan
     maximize: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossTerm(Placed):
+    """One summand of the objective that compares with a target, and its gradient on what the summands share.
+
+    `index` is its position among the summands, `loss` names its function. `norm` is that of its gradient with respect
+    to `shared` parameters that all such summands depend on, as it enters the sum. `factor` is the constant that the
+    script multiplies it with, 1 without one, NaN where it could not be read. The place is that of the backward pass.
+    """
+
+    index: int = 0
+    loss: str = ""
+    norm: float = math.nan
+    factor: float = 1.0
+    shared: int = 0
