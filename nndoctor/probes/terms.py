@@ -138,7 +138,11 @@ def _constant(node: Any) -> float:
         return 1.0
     graph_first = node.next_functions[0][0] is not None
     other = getattr(node, "_saved_other" if graph_first else "_saved_self", None)
-    value = float(other) if isinstance(other, float | int) or (isinstance(other, Tensor) and other.numel() == 1) else math.nan
+    value = (
+        float(other)
+        if isinstance(other, float | int) or (isinstance(other, Tensor) and other.numel() == 1)
+        else math.nan
+    )
     return abs(value) if name == "MulBackward0" else abs(1 / value) if value else math.nan
 
 

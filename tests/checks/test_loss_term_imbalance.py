@@ -19,9 +19,7 @@ def terms(*norms: tuple[float, float], factors: tuple[float, float] = (1.0, 1.0)
     rows: list[Record] = []
     for step, pair in enumerate(norms):
         for index, (name, norm) in enumerate(zip(("mse_loss", "cross_entropy"), pair, strict=True)):
-            rows.append(
-                LossTerm(step=step, index=index, loss=name, norm=norm, factor=factors[index], shared=2, line=9)
-            )
+            rows.append(LossTerm(step=step, index=index, loss=name, norm=norm, factor=factors[index], shared=2, line=9))
     return rows
 
 

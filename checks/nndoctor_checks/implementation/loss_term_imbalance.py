@@ -23,7 +23,7 @@ SOLVED = 0.95
     reason="R20",
     severity=Severity.WARNING,
     needs=[LossTerm],
-    explains=["cannot-overfit-batch"],
+    explains=["cannot-overfit-batch", "metric-at-chance"],
 )
 def loss_term_imbalance(
     run: Recording,
