@@ -87,6 +87,7 @@ def test_pseudo_labels_may_be_meant(records: list[Record]) -> None:
     assert finding.severity is Severity.WARNING
 
 
+TEACHER = [Module(root=name, name=name, parameters=9, calls=1) for name in ("Teacher", "Student")]
 UNMOVED = tried(1.0, 1.0, 1.0)
 PRETEXT = LossCall(function="cross_entropy", classes=3, distinct_targets=8, target_shape=(8,))
 WIDER = LossCall(function="cross_entropy", classes=10, distinct_targets=3, target_shape=(8,))
@@ -104,7 +105,7 @@ MEANT = LossCall(function="cross_entropy", classes=3, distinct_targets=3, target
         pytest.param([*steps(), *calls(), *batches(), *UNMOVED, PRETEXT], id="contrastive: each its own class"),
         pytest.param([*steps(), *calls(), *batches(), *UNMOVED, WIDER], id="another number of classes"),
         pytest.param(
-            [*steps(), *calls(), *batches(), *UNMOVED, MEANT, Module(root="Teacher", order=0), Module(name="s", root="S", order=1)],
+            [*steps(), *calls(), *batches(), *UNMOVED, MEANT, *TEACHER, ],
             id="a teacher",
         ),
         pytest.param([*steps(math.nan), *calls(own=True)], id="NaN"),

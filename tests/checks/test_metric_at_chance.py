@@ -9,13 +9,15 @@ from dataclasses import replace
 import pytest
 
 from nndoctor import Finding, Recording, Skip
-from nndoctor.records import OVERFIT, Experiment, LossCall, Record, Step
+from nndoctor.records import OVERFIT, Experiment, LossCall, Module, Record, Step
 from nndoctor_checks.implementation.metric_at_chance import metric_at_chance
 
 CALL = LossCall(
     function="mse_loss", metric="r2", score=0.02, chance=0.0, prediction_std=0.6, target_std=1.0, file="a.py", line=7
 )
 WORDS = replace(CALL, function="cross_entropy", metric="accuracy", chance=0.2, distinct_targets=5, score=0.2)
+
+TEACHER = [Module(root=name, name=name, parameters=9, calls=1) for name in ("Teacher", "Student")]
 
 
 def found(*records: Record) -> list[Finding]:
@@ -25,7 +27,7 @@ def found(*records: Record) -> list[Finding]:
 def run(call: LossCall = CALL, *, losses: tuple[float, float] = (4.0, 1.0), steps: int = 60) -> list[Record]:
     rows: list[Record] = [Experiment(name=OVERFIT, steps=steps)]
     for i in range(steps):
-        rows.append(Step(experiment=OVERFIT, step=i, loss=losses[int(i > steps // 3)], backwards=1))
+        rows.append(Step(experiment=OVERFIT, step=i, loss=losses[int(i > steps // 3)], backwards=1, loader="d"))
         rows.append(replace(call, experiment=OVERFIT, step=i))
     return rows + [replace(call, step=i) for i in range(20)]
 
@@ -51,7 +53,6 @@ def test_reports_where_loss_and_score_part(call: LossCall) -> None:
         pytest.param(with_small(lambda c: replace(c, score=1.0)), id="a hard problem: one batch is fitted"),
         pytest.param(run(replace(CALL, prediction_std=0.01)), id="a constant: collapsed-predictions"),
         pytest.param(run(losses=(-1.0, -4.0)), id="an objective below zero"),
-        pytest.param([*run(), Experiment(name="x", objectives=2)], id="several objectives"),
     ],
 )
 def test_is_silent(records: list[Record]) -> None:
@@ -61,6 +62,9 @@ def test_is_silent(records: list[Record]) -> None:
 @pytest.mark.parametrize(
     "records",
     [
+        pytest.param([*run(), Experiment(name="x", objectives=2)], id="several objectives"),
+        pytest.param([*run(), *TEACHER], id="a teacher"),
+        pytest.param([r for r in run() if not getattr(r, "loader", "")], id="estimates"),
         pytest.param(run(steps=30), id="too few steps"),
         pytest.param(run(replace(CALL, metric="")), id="no score"),
         pytest.param(run(replace(CALL, score=math.nan)), id="NaN"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nndoctor import Finding, Measure, Quote, Recording, Severity, SourceLine, check
 from nndoctor.records import OTHER_TARGETS, SAME_TARGETS, Batch, LossTarget, Module, Step
 from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, training_calls
+from nndoctor_checks.networks import networks
 from nndoctor_checks.observed import by_segment, observed
 
 if TYPE_CHECKING:
@@ -147,8 +148,7 @@ def _looks_meant(run: Recording, segment: int, calls: Sequence[LossTarget]) -> s
     """Return the unused leaf that fits a class loss as labels, if the model's one loss is not plainly another task."""
     last = calls[-1]
     seen = [c for g in training_calls(run, (last.function,)) for c in g if c.segment == segment]
-    roots = {m.root for m in run.rows(Module) if m.segment == segment and m.order >= 0}
-    if not last.classes or not seen or len(roots) > 1 or len(list(training_calls(run))) > 1:
+    if not last.classes or not seen or len(networks(run, segment)) > 1 or len(list(training_calls(run))) > 1:
         return ""
     call = seen[-1]
     if not 1 < call.distinct_targets < (call.target_shape or (0,))[0]:

@@ -7,9 +7,10 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
-from nndoctor.records import OVERFIT, LossCall
+from nndoctor.records import OVERFIT, LossCall, Step
 from nndoctor_checks.descent import descent, objectives
 from nndoctor_checks.loss_calls import place, training_calls
+from nndoctor_checks.networks import networks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,8 +58,8 @@ def metric_at_chance(
     ```
 
     ## Known problems
-    Only losses whose score can be measured are judged: class labels, squared and absolute errors. Targets of pure noise
-    by design (denoising at full strength) look like the fault.
+    Only losses whose score can be measured are judged: class labels, squared and absolute errors. With several networks,
+    or a regression without a DataLoader, targets may be estimates that move with the training, and nothing is said.
 
     ## References
     - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 21: monitor other metrics)
@@ -67,7 +68,7 @@ def metric_at_chance(
     for small in training_calls(run, experiment=OVERFIT):
         course = descent(run, OVERFIT, small[0].segment)
         here = [c for c in small if _measured(c)]
-        if course is None or course.diverged or len(here) < min_steps or objectives(run, small[0].segment) > 1:
+        if course is None or course.diverged or len(here) < min_steps or _targets_are_made(run, small[0]):
             continue
         judged = True
         wide = [c for c in _same_place(run, small[0]) if _measured(c)]
@@ -96,10 +97,19 @@ def _finding(small: Sequence[LossCall], late: Sequence[LossCall], start: float, 
     )
 
 
+def _targets_are_made(run: Recording, call: LossCall) -> bool:
+    """Whether a network may have a hand in the target: a teacher, a target network, an adversary, its own estimate."""
+    if objectives(run, call.segment) > 1 or len(networks(run, call.segment)) > 1:
+        return True
+    fed = any(s.loader for s in run.rows(Step) if s.segment == call.segment)
+    return not fed and (call.metric == "r2" or call.written_by_hand)
+
+
 def _measured(call: LossCall) -> bool:
     """Whether a score was taken, of targets that leave something to tell apart."""
     varies = call.target_std > 0 if call.metric == "r2" else call.distinct_targets > 1
-    return bool(call.metric) and varies and math.isfinite(call.score) and math.isfinite(call.chance)
+    action = call.written_by_hand and call.metric == "accuracy" and not call.log_probabilities  # a value is picked
+    return bool(call.metric) and varies and not action and math.isfinite(call.score) and math.isfinite(call.chance)
 
 
 def _same_place(run: Recording, call: LossCall) -> list[LossCall]:
