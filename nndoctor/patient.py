@@ -39,6 +39,7 @@ from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
 from nndoctor.probes.steps import Steps
 from nndoctor.probes.terms import Terms
 from nndoctor.probes.tokens import Tokens
+from nndoctor.probes.waste import Waste
 from nndoctor.probes.wiring import Wiring
 from nndoctor.recording import FILE_NAME, Recorder
 from nndoctor.records import OBSERVE, TRAIN, VALIDATION, Environment, Event
@@ -73,6 +74,7 @@ class Patient:
         self.session.listen(OwnTargets(self.session))
         self.session.listen(Direction(self.session, self.conductor))
         self.session.listen(Terms(self.session))
+        self.session.listen(Waste(self.session))
         self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS
         self.scratch = Scratch(folder / "scratch", self._saved)
 

@@ -36,7 +36,7 @@ from nndoctor.records.model import (
     TensorStats,
     Units,
 )
-from nndoctor.records.objective import OTHER_TARGETS, SAME_TARGETS, LossTarget, LossTerm, StepDirection
+from nndoctor.records.objective import OTHER_TARGETS, SAME_TARGETS, LossTarget, LossTerm, PassUse, StepDirection
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
 
 KINDS: tuple[type[Record], ...] = (
@@ -71,6 +71,7 @@ KINDS: tuple[type[Record], ...] = (
     KeptGraphs,
     LossTarget,
     LossTerm,
+    PassUse,
     StepDirection,
     Experiment,
     Event,
@@ -115,6 +116,7 @@ __all__ = [
     "OptimizerStep",
     "Overlap",
     "Parameter",
+    "PassUse",
     "Placed",
     "Record",
     "Recreated",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from nndoctor.records.base import Placed, Record
 
@@ -55,3 +56,20 @@ class LossTerm(Placed):
     norm: float = math.nan
     factor: float = 1.0
     shared: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassUse(Placed):
+    """What became of the gradients of the backward passes at one place, over the sampled steps of `observe`.
+
+    `used` counts the passes of which some gradient was there when an optimizer that holds its parameter stepped, or
+    whose parameters changed otherwise before it was cleared. `wasted`: all were cleared before, in an iteration in which
+    another pass was used. `last` is the loss of the latest such pass.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("segment", "file", "line")
+
+    used: int = 0
+    wasted: int = 0
+    parameters: int = 0
+    last: float = math.nan
