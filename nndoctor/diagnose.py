@@ -54,6 +54,7 @@ NOUNS = {
     "KeptGraphs": "backward pass that was followed for ten steps",
     "LossTarget": "call of a loss function with a target",
     "LossTerm": "objective with several terms",
+    "Broadcast": "column that meets a vector",
     "PassUse": "backward pass that was followed to its use",
     "StepDirection": "step whose direction was measured",
     "Experiment": "experiment",

@@ -28,6 +28,7 @@ from nndoctor.launcher import clean_traceback, run_module, run_script
 from nndoctor.patching import Patches
 from nndoctor.places import shown_file
 from nndoctor.probes.batches import Batches
+from nndoctor.probes.broadcasts import OPERATIONS, Broadcasts
 from nndoctor.probes.direction import Direction
 from nndoctor.probes.era import Era
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
@@ -75,7 +76,10 @@ class Patient:
         self.session.listen(Direction(self.session, self.conductor))
         self.session.listen(Terms(self.session))
         self.session.listen(Waste(self.session))
-        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS
+        self.session.listen(Broadcasts(self.session, self.conductor, self.batches))
+        self.conductor.interesting = (
+            LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys()
+        )
         self.scratch = Scratch(folder / "scratch", self._saved)
 
     def run(self) -> int:

@@ -36,7 +36,15 @@ from nndoctor.records.model import (
     TensorStats,
     Units,
 )
-from nndoctor.records.objective import OTHER_TARGETS, SAME_TARGETS, LossTarget, LossTerm, PassUse, StepDirection
+from nndoctor.records.objective import (
+    OTHER_TARGETS,
+    SAME_TARGETS,
+    Broadcast,
+    LossTarget,
+    LossTerm,
+    PassUse,
+    StepDirection,
+)
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
 
 KINDS: tuple[type[Record], ...] = (
@@ -73,6 +81,7 @@ KINDS: tuple[type[Record], ...] = (
     LossTerm,
     PassUse,
     StepDirection,
+    Broadcast,
     Experiment,
     Event,
     Environment,
@@ -93,6 +102,7 @@ __all__ = [
     "VALIDATION",
     "Backward",
     "Batch",
+    "Broadcast",
     "Causality",
     "Chained",
     "Clipping",

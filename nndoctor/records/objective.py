@@ -73,3 +73,22 @@ class PassUse(Placed):
     wasted: int = 0
     parameters: int = 0
     last: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broadcast(Placed):
+    """An element-wise operation on a column (N, 1) and a vector (N,) of the same N samples, in training steps.
+
+    Only where the column came so from a layer or a loader, and not from an inserted dimension, a view or a sum that
+    kept its dimension. `operation` is its name, `module` the path of the module in whose forward it ran. `count` is how
+    often it happened in the sampled steps of `observe`. `source` is `layer` or the path of the batch's leaf.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("segment", "file", "line", "operation")
+
+    operation: str = ""
+    module: str = ""
+    source: str = ""
+    column: tuple[int, ...] = ()
+    vector: tuple[int, ...] = ()
+    count: int = 0
