@@ -20,8 +20,9 @@ class Diet:
     """One experiment: its name, how long it lasts, and what the loop gets.
 
     `pick(step, recorded)` says which of the recorded iterations is served; `cut` keeps that many samples (0: all);
-    `noise` permutes the inputs across the batch; `redraw` names leaves whose samples are drawn anew; `lr_factor` multiplies the user's rate, `peak_lr` first takes the
-    highest rate that a schedule is going to reach. It ends after `wanted` steps, after `seconds` without the waiting
+    `noise` permutes the inputs across the batch; `redraw` names leaves whose samples are drawn anew;
+    `lr_factor` multiplies the user's rate, `peak_lr` first takes the highest rate that a schedule is going to reach. It
+    ends after `wanted` steps, after `seconds` without the waiting
     for data, or when `enough` says so; with fewer than `least` steps it counts as cut.
     """
 

@@ -35,8 +35,24 @@ OPERATIONS = {
 LAYERS = ("Addmm", "Mm", "Linear", "Convolution")
 MOST_NODES = 6
 """Between a layer and the operation: an activation, a scale, a clamp, a cast."""
-RESHAPING = ("Unsqueeze", "View", "UnsafeView", "Reshape", "Index", "Slice", "Select", "Expand", "Sum", "Mean", "Norm", "Amax", "Max")  # fmt: skip
-"""Nodes after which a dimension of size one is there on purpose."""
+ACTIVATIONS = (
+    "Sigmoid",
+    "Tanh",
+    "Relu",
+    "Softplus",
+    "LeakyRelu",
+    "Gelu",
+    "Elu",
+    "Silu",
+    "Exp",
+    "Clamp",
+    "Mul",
+    "Div",
+    "Add",
+    "Neg",
+    "ToCopy",
+)
+"""Nodes that leave the shape as the layer made it. After any other (a view, a sum, a norm) it may be meant."""
 
 
 class Broadcasts(Listener):
@@ -94,7 +110,7 @@ class Broadcasts(Listener):
             if name.startswith(LAYERS):
                 return "layer"
             following = [each for each, _ in node.next_functions if each is not None]
-            if name.startswith(RESHAPING) or len(following) != 1:
+            if not name.startswith(ACTIVATIONS) or len(following) != 1:
                 return ""
             node = following[0]
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
@@ -86,7 +86,7 @@ class OwnTargets(Listener):
         prediction, target = given[:2]
         if not prediction.requires_grad or target.requires_grad or target.numel() > MOST_VALUES:
             return
-        file, line, function = user_place()
+        file, line, _ = user_place()
         self._rows.append(
             LossTarget(
                 function=name,

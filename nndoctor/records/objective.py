@@ -63,8 +63,8 @@ class PassUse(Placed):
     """What became of the gradients of the backward passes at one place, over the sampled steps of `observe`.
 
     `used` counts the passes of which some gradient was there when an optimizer that holds its parameter stepped, or
-    whose parameters changed otherwise before it was cleared. `wasted`: all were cleared before, in an iteration in which
-    another pass was used. `last` is the loss of the latest such pass.
+    whose parameters changed otherwise before it was cleared. `wasted`: all were cleared before, in an iteration in
+    which another pass was used. `last` is the loss of the latest such pass.
     """
 
     KEY: ClassVar[tuple[str, ...]] = ("segment", "file", "line")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nndoctor import Finding, Recording, Skip
 from nndoctor.records import OVERFIT, Experiment, LossCall, Module, Record, Step
 from nndoctor_checks.implementation.metric_at_chance import metric_at_chance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CALL = LossCall(
     function="mse_loss", metric="r2", score=0.02, chance=0.0, prediction_std=0.6, target_std=1.0, file="a.py", line=7

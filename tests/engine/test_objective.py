@@ -1,4 +1,4 @@
-"""What is recorded of the objective: targets, direction of steps, summands, passes in vain, columns that meet vectors."""
+"""What is recorded of the objective: targets, direction of steps, summands, passes in vain, columns and vectors."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def losses(run: Recording, name: str) -> list[float]:
         ("model(x).argmax(1)", False),
     ],
 )
-def test_where_a_target_comes_from(record: Record, target: str, own: bool) -> None:
+def test_where_a_target_comes_from(record: Record, target: str, *, own: bool) -> None:
     run = record(loop(f"loss = F.cross_entropy(out, {target})"))
     rows = run.rows(LossTarget)
     assert len(rows) == 8
@@ -116,7 +116,8 @@ def test_a_function_of_the_users_own_is_not_run_twice(record: Record) -> None:
 
 
 def test_a_pass_in_vain_and_one_that_is_used(record: Record) -> None:
-    run = record(loop("(out**2).mean().backward(retain_graph=True)\noptimizer.zero_grad()\nloss = F.cross_entropy(out, y)"))
+    body = "(out**2).mean().backward(retain_graph=True)\noptimizer.zero_grad()\nloss = F.cross_entropy(out, y)"
+    run = record(loop(body))
     vain, used = sorted(run.rows(PassUse), key=lambda row: row.line)
     assert (vain.used, used.wasted) == (0, 0)
     assert vain.wasted == used.used >= 3
@@ -135,9 +136,10 @@ def test_accumulated_passes_are_used(record: Record) -> None:
         ("out[:, 0] * nn.functional.linear(x, model[0].weight[:1]).squeeze(1)", False),
         ("out[:, 0] * out[:, 1][:, None]", False),
         ("out[:, 0] + out.sum(1, keepdim=True)", False),
+        ("out[:, 0] + out.norm(dim=1, keepdim=True)", False),
         ("out[:, 0] - out[:, 0].unsqueeze(1)", False),
     ],
 )
-def test_a_column_that_meets_a_vector(record: Record, expression: str, count: bool) -> None:
+def test_a_column_that_meets_a_vector(record: Record, expression: str, *, count: bool) -> None:
     run = record(loop(f"loss = F.cross_entropy(out, y) + ({expression}).mean()"))
     assert bool(run.rows(Broadcast)) is count

@@ -26,8 +26,8 @@ def accidental_broadcast(
     """A column and a vector are combined, which gives a table of all pairs of samples.
 
     ## What it does
-    Reports an addition, difference, product or quotient, in the model or the loss, of a tensor of shape (N, 1) and one of
-    shape (N,), where N is the batch size and the column came in this shape from a layer or from the loader. If the
+    Reports an addition, difference, product or quotient, in the model or the loss, of a tensor of shape (N, 1) and one
+    of shape (N,), where N is the batch size and the column came in this shape from a layer or from the loader. If the
     dimension was inserted (`x[:, None]`, `unsqueeze`, `view`) or kept by a sum, all pairs are meant.
 
     ## Why is this bad?

@@ -36,8 +36,8 @@ def loss_ignores_target(
 
     ## What it does
     Reports a class loss that is all of the objective and whose target was computed from the very prediction that it
-    judges, and a loss whose target is a leaf of another batch than the one at hand, of which nothing else is used. If no
-    leaf of the batch was seen to reach a loss, two experiments repeat the first steps, the second with those leaves
+    judges, and a loss whose target is a leaf of another batch than the one at hand, of which nothing else is used. If
+    no leaf of the batch was seen to reach a loss, two experiments repeat the first steps, the second with those leaves
     drawn anew: if the losses differ, the targets do count and nothing is reported. If they do not, and a class loss
     has as many outputs as the unused labels have classes, it is a warning.
 
@@ -63,7 +63,7 @@ def loss_ignores_target(
     a DataLoader are judged by the first rule only.
 
     ## References
-    - Humbatova et al., Taxonomy of Real Faults in Deep Learning Systems, ICSE 2020 (wrong labels, wrong loss calculation)
+    - Humbatova et al., Taxonomy of Real Faults in Deep Learning Systems, ICSE 2020 (wrong loss function calculation)
     """
     for segment, rows in by_segment(observed(run, LossTarget)).items():
         unmoved = _unmoved(run, segment, tolerance)
@@ -77,14 +77,14 @@ def loss_ignores_target(
                 continue
             if _share(calls, [c for c in calls if c.own and c.classes]) and _whole_objective(run, segment, calls):
                 loaded = segment > 0 or any(m.loaded for m in run.rows(Module) if m.segment == segment)
-                yield _finding(calls, "the network's own answer", unmoved, unsure=loaded)
+                yield _finding(calls, "the network's own answer", unmoved=unmoved, unsure=loaded)
             elif leaf := _of_another_batch(run, segment, calls):
-                yield _finding(calls, f"the leaf {leaf} of an earlier batch", unmoved)
+                yield _finding(calls, f"the leaf {leaf} of an earlier batch", unmoved=unmoved)
             elif unmoved and (leaf := _looks_meant(run, segment, calls)):
-                yield _finding(calls, f"something else than the batch's labels ({leaf})", unmoved, unsure=True)
+                yield _finding(calls, f"something else than the batch's labels ({leaf})", unmoved=unmoved, unsure=True)
 
 
-def _finding(calls: Sequence[LossTarget], what: str, unmoved: bool | None, *, unsure: bool = False) -> Finding:
+def _finding(calls: Sequence[LossTarget], what: str, *, unmoved: bool | None, unsure: bool = False) -> Finding:
     tried = " Labels drawn anew left the loss of every step as it was." if unmoved else ""
     return Finding(
         message=f"{calls[-1].function} compared the prediction with {what} in {len(calls)} steps; the labels of the "
@@ -94,9 +94,7 @@ def _finding(calls: Sequence[LossTarget], what: str, unmoved: bool | None, *, un
         where=SourceLine.of(calls[-1]),
         evidence=(
             Measure("losses that changed with other labels", 0, "all") if unmoved else Quote("target", what),
-            Measure("loss of the last step", calls[-1].value)
-            if math.isfinite(calls[-1].value)
-            else Quote("target", what),
+            *([Measure("loss of the last step", calls[-1].value)] if math.isfinite(calls[-1].value) else []),
         ),
         severity=Severity.WARNING if unsure else None,
         certain=not unsure,

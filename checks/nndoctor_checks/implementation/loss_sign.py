@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check, curve
 from nndoctor.records import OVERFIT, TRAIN, LossCall, Parameter, Step, StepDirection
-from nndoctor_checks.descent import objectives, same_target, descent
+from nndoctor_checks.descent import descent, objectives, same_target
 from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, training_calls
 from nndoctor_checks.observed import by_segment, observed
 
@@ -76,8 +76,8 @@ def loss_sign(
     ```
 
     ## Known problems
-    Loops with several objectives (a GAN's generator, adversarial examples) ascend on purpose and are not judged, nor are
-    networks of which less than half of the weights is trained. Unlearning by ascent looks like the mistake.
+    Loops with several objectives (a GAN's generator, adversarial examples) ascend on purpose and are not judged, nor
+    are networks of which less than half of the weights is trained. Unlearning by ascent looks like the mistake.
 
     ## References
     - Humbatova et al., Taxonomy of Real Faults in Deep Learning Systems, ICSE 2020 (wrong loss function calculation)
@@ -94,9 +94,10 @@ def loss_sign(
             maximize = any(d.maximize for d in run.rows(StepDirection) if d.segment == segment)
             why = "the optimizer was built with `maximize=True`" if maximize else "each step goes up its gradient"
             yield _finding(steps, calls, why)
-        elif picks := [c for c in calls if c.function in PICKS and c.log_probabilities]:
-            if _worse_than_chance(run, segment, min_steps):
-                yield _finding(steps, picks, "the objective fell below zero and took the accuracy along", unsure=True)
+        elif (picks := [c for c in calls if c.function in PICKS and c.log_probabilities]) and _worse_than_chance(
+            run, segment, min_steps
+        ):
+            yield _finding(steps, picks, "the objective fell below zero and took the accuracy along", unsure=True)
 
 
 def _finding(steps: Sequence[Step], calls: Sequence[LossCall], why: str, *, unsure: bool = False) -> Finding:

@@ -85,8 +85,8 @@ def _finding(
     typical = median(ratios)
     norms = [(t.loss, f"{t.factor:.3g}", f"{t.norm:.3g}") for t in seen[-1].values()]
     return Finding(
-        message=f"On the {strong.shared} parameters that they share, the gradient of {strong.loss} is {typical:.3g} times"
-        f" that of {weak.loss}, in each of {len(seen)} steps looked at.",
+        message=f"On the {strong.shared} parameters that they share, the gradient of {strong.loss} is {typical:.3g} "
+        f"times that of {weak.loss}, in each of {len(seen)} steps looked at.",
         advice=f"Bring the terms to one scale: average instead of summing, standardise the targets, or multiply "
         f"{strong.loss} with about {1 / typical:.1g}. Then log each term by itself.",
         where=SourceLine.of(strong),

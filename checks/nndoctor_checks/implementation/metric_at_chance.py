@@ -58,8 +58,8 @@ def metric_at_chance(
     ```
 
     ## Known problems
-    Only losses whose score can be measured are judged: class labels, squared and absolute errors. With several networks,
-    or a regression without a DataLoader, targets may be estimates that move with the training, and nothing is said.
+    Only losses whose score can be measured are judged: class labels, squared and absolute errors. With several
+    networks, or a regression without a DataLoader, targets may be estimates that move, and nothing is said.
 
     ## References
     - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 21: monitor other metrics)
@@ -84,8 +84,9 @@ def _finding(small: Sequence[LossCall], late: Sequence[LossCall], start: float, 
     call = small[-1]
     score, chance = _level(small[-10:])
     return Finding(
-        message=f"On one batch the objective fell from {start:.3g} to {end:.3g} in {len(small)} steps, but the {call.metric} "
-        f"of {call.function} is {score:.2g}, where a constant gets {chance:.2g}. On all batches it is {_level(late)[0]:.2g}.",
+        message=f"On one batch the objective fell from {start:.3g} to {end:.3g} in {len(small)} steps, but the "
+        f"{call.metric} of {call.function} is {score:.2g}, where a constant gets {chance:.2g}. On all batches it is "
+        f"{_level(late)[0]:.2g}.",
         advice="Print a few predictions beside their targets and check that they belong to the same samples. With "
         "several terms, log each by itself and see which one falls.",
         where=SourceLine.of(call),

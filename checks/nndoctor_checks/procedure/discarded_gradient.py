@@ -62,8 +62,8 @@ def discarded_gradient(
     ```
 
     ## Known problems
-    A pass that only measures (the gradient norm of each task, Fisher information within the loop) is in vain on purpose,
-    and so is an optimizer whose turn comes much later. The discriminator's gradients in a generator's step are no
+    A pass that only measures (the gradient norm of each task, Fisher information within the loop) is in vain on
+    purpose, and so is an optimizer whose turn comes much later. The discriminator's gradients in a generator's step are no
     finding: the generator's of the same pass are used.
 
     ## References
@@ -79,8 +79,8 @@ def discarded_gradient(
 
 def _wasted(row: PassUse) -> Finding:
     return Finding(
-        message=f"The gradients of this backward pass, on {row.parameters} parameters, were cleared before any optimizer "
-        f"stepped, in each of {row.wasted} steps looked at.",
+        message=f"The gradients of this backward pass, on {row.parameters} parameters, were cleared before any "
+        f"optimizer stepped, in each of {row.wasted} steps looked at.",
         advice="Add the losses up and call `backward` once, or clear the gradients only once in each iteration, before "
         "the first backward pass.",
         where=SourceLine.of(row),

@@ -36,4 +36,6 @@ for epoch in range(12):
         mean_optimizer.step()  # the fault: the other optimizer is meant
     with torch.no_grad():
         test = nn.functional.mse_loss(mean_net(X_test), y_test)
-    print(f"epoch {epoch}: mean {loss.item():.3f}, spread {spread_loss.item():.3f}, test {test:.3f}")
+    print(
+        f"epoch {epoch}: mean {loss.item():.3f}, spread {spread_loss.item():.3f}, test {test:.3f}"
+    )

@@ -27,4 +27,6 @@ for epoch in range(20):
         optimizer.step()
     with torch.no_grad():
         accuracy = (model(x_test).argmax(1) == y_test).float().mean().item()
-    print(f"epoch {epoch}: log-likelihood {log_likelihood.item():.4f}, test accuracy {accuracy:.3f}")
+    print(
+        f"epoch {epoch}: log-likelihood {log_likelihood.item():.4f}, test accuracy {accuracy:.3f}"
+    )

@@ -21,7 +21,9 @@ def main():
     X, y = load_breast_cancer(return_X_y=True)
     X_train, X_val, y_train, y_val = train_test_split(X, y, test_size=0.2, random_state=0)
     scaler = StandardScaler().fit(X_train)
-    train_set = TensorDataset(torch.tensor(scaler.transform(X_train)).float(), torch.tensor(y_train))
+    train_set = TensorDataset(
+        torch.tensor(scaler.transform(X_train)).float(), torch.tensor(y_train)
+    )
     X_val, y_val = torch.tensor(scaler.transform(X_val)).float(), torch.tensor(y_val)
     loader = DataLoader(train_set, batch_size=32, shuffle=True)
 

@@ -14,7 +14,9 @@ order = torch.randperm(len(cultivar)).numpy()
 train, test = order[:140], order[140:]
 scaled = torch.tensor(StandardScaler().fit(features[train]).transform(features)).float()
 x, alcohol, cultivar = scaled[:, 1:], scaled[:, :1], torch.tensor(cultivar)
-loader = DataLoader(TensorDataset(x[train], alcohol[train], cultivar[train]), batch_size=20, shuffle=True)
+loader = DataLoader(
+    TensorDataset(x[train], alcohol[train], cultivar[train]), batch_size=20, shuffle=True
+)
 
 trunk = nn.Sequential(nn.Linear(12, 32), nn.Tanh())
 name, strength = nn.Linear(32, 3), nn.Linear(32, 1)
@@ -25,7 +27,11 @@ for epoch in range(20):
     for inputs, degrees, labels in loader:
         code = trunk(inputs)
         penalty = sum(p.square().sum() for p in model.parameters())
-        loss = F.cross_entropy(name(code), labels) + 1e-3 * F.mse_loss(strength(code), degrees) + 1e-5 * penalty
+        loss = (
+            F.cross_entropy(name(code), labels)
+            + 1e-3 * F.mse_loss(strength(code), degrees)
+            + 1e-5 * penalty
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -33,4 +39,6 @@ for epoch in range(20):
         code = trunk(x[test])
         accuracy = (name(code).argmax(1) == cultivar[test]).float().mean().item()
         error = F.mse_loss(strength(code), alcohol[test]).item()
-    print(f"epoch {epoch}: loss {loss.item():.4f}, accuracy {accuracy:.3f}, alcohol mse {error:.3f}")
+    print(
+        f"epoch {epoch}: loss {loss.item():.4f}, accuracy {accuracy:.3f}, alcohol mse {error:.3f}"
+    )

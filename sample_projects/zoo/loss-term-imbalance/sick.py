@@ -48,4 +48,6 @@ for epoch in range(6):
         drawn, logits = model(X_val)
         accuracy = (logits.argmax(1) == y_val).float().mean().item()
         error = F.mse_loss(drawn, X_val).item()
-    print(f"epoch {epoch}: loss {loss.item():.1f}, validation accuracy {accuracy:.3f}, mse {error:.3f}")
+    print(
+        f"epoch {epoch}: loss {loss.item():.1f}, validation accuracy {accuracy:.3f}, mse {error:.3f}"
+    )

@@ -41,4 +41,6 @@ for epoch in range(15):
     net.eval()
     with torch.no_grad():
         rest = nn.functional.mse_loss(net(x_test), y_test)
-    print(f"epoch {epoch}: train {loss.item():.3f}, test {rest.item():.3f}, R2 {1 - rest / y_test.var():.3f}")
+    print(
+        f"epoch {epoch}: train {loss.item():.3f}, test {rest.item():.3f}, R2 {1 - rest / y_test.var():.3f}"
+    )
