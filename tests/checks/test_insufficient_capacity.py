@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -16,10 +17,9 @@ LAYER = Parameter(requires_grad=True, gradient_steps=40, steps=40, changed=True)
 
 
 def layers(*widths: int, **changes: object) -> list[Record]:
-    pairs = zip(widths[:-1], widths[1:], strict=True)
     rows = [
         replace(LAYER, name=f"{i}.weight", module=f"{i}", order=i, fan_in=a, fan_out=b)
-        for i, (a, b) in enumerate(pairs)
+        for i, (a, b) in enumerate(pairwise(widths))
     ]
     rows[0] = replace(rows[0], **changes)  # type: ignore[arg-type]
     return list(rows)

@@ -105,7 +105,7 @@ MEANT = LossCall(function="cross_entropy", classes=3, distinct_targets=3, target
         pytest.param([*steps(), *calls(), *batches(), *UNMOVED, PRETEXT], id="contrastive: each its own class"),
         pytest.param([*steps(), *calls(), *batches(), *UNMOVED, WIDER], id="another number of classes"),
         pytest.param(
-            [*steps(), *calls(), *batches(), *UNMOVED, MEANT, *TEACHER, ],
+            [*steps(), *calls(), *batches(), *UNMOVED, MEANT, *TEACHER],
             id="a teacher",
         ),
         pytest.param([*steps(math.nan), *calls(own=True)], id="NaN"),

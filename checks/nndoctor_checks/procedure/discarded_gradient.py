@@ -63,8 +63,8 @@ def discarded_gradient(
 
     ## Known problems
     A pass that only measures (the gradient norm of each task, Fisher information within the loop) is in vain on
-    purpose, and so is an optimizer whose turn comes much later. The discriminator's gradients in a generator's step are no
-    finding: the generator's of the same pass are used.
+    purpose, and so is an optimizer whose turn comes much later. The discriminator's gradients in a generator's step
+    are no finding: the generator's of the same pass are used.
 
     ## References
     - [PyTorch, torch.optim](https://pytorch.org/docs/stable/optim.html): how to take an optimization step
