@@ -88,7 +88,7 @@ def _finding(run: Recording, segment: int, narrow: Parameter, courses: Sequence[
     return Finding(
         message=f"{narrow.module or narrow.name} passes {narrow.fan_out} of {narrow.fan_in} numbers on, for {classes} "
         f"classes in one batch; at most {best:.0%} were right at three learning rates, with healthy gradients.",
-        advice=f"Widen it to at least the number of classes (now {narrow.fan_out}), and see whether one batch is fitted "
+        advice=f"Widen it to at least the number of classes (now {narrow.fan_out}), and see if one batch is fitted "
         "then.",
         where=SourceLine.of(narrow),
         names=(narrow.module or narrow.name,),
