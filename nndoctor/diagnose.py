@@ -64,6 +64,11 @@ NOUNS = {
     "SchedulerStep": "step of a learning-rate scheduler",
     "KeptGraphs": "backward pass that was followed for ten steps",
     "Evaluation": "evaluation of the script's own",
+    "LossTarget": "call of a loss function with a target",
+    "LossTerm": "objective with several terms",
+    "Broadcast": "column that meets a vector",
+    "PassUse": "backward pass that was followed to its use",
+    "StepDirection": "step whose direction was measured",
     "Experiment": "experiment",
 }
 """What users call the kinds of records."""

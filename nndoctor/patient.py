@@ -30,16 +30,21 @@ from nndoctor.launcher import clean_traceback, run_module, run_script
 from nndoctor.patching import Patches
 from nndoctor.places import shown_file
 from nndoctor.probes.batches import Batches
+from nndoctor.probes.broadcasts import OPERATIONS, Broadcasts
+from nndoctor.probes.direction import Direction
 from nndoctor.probes.era import Era
 from nndoctor.probes.examples import Examples
 from nndoctor.probes.loading import Loading
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
 from nndoctor.probes.norms import Norms
+from nndoctor.probes.own_targets import ANSWERS, OwnTargets
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
 from nndoctor.probes.steps import Steps
+from nndoctor.probes.terms import Terms
 from nndoctor.probes.tokens import Tokens
+from nndoctor.probes.waste import Waste
 from nndoctor.probes.wiring import Wiring
 from nndoctor.recording import FILE_NAME, Recorder
 from nndoctor.records import OBSERVE, TRAIN, VALIDATION, Environment, Event
@@ -75,7 +80,14 @@ class Patient:
         self.examples = Examples(self.session, self.conductor, self.batches)
         self.session.listen(self.examples)
         self.session.listen(Loading(self.session, self.conductor))
-        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
+        self.session.listen(OwnTargets(self.session))
+        self.session.listen(Direction(self.session, self.conductor))
+        self.session.listen(Terms(self.session))
+        self.session.listen(Waste(self.session))
+        self.session.listen(Broadcasts(self.session, self.conductor, self.batches))
+        self.conductor.interesting = (
+            LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys()
+        )
         self.scratch = Scratch(folder / "scratch", self._saved)
 
     def run(self) -> int:

@@ -48,8 +48,10 @@ def test_the_commands() -> None:
     [
         (
             "check",
-            ("-m --select --ignore --fail-on --out --budget --steps --scan --seed --patience --format -q --quiet -v "
-            "--verbose"),
+            (
+                "-m --select --ignore --fail-on --out --budget --steps --scan --seed --patience --format -q --quiet -v "
+                "--verbose"
+            ),
         ),
         ("report", "--select --ignore --fail-on --format -q -v"),
         ("checks", "--format"),

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from nndoctor.experiments import targets
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.records import OBSERVE, OBSERVE_TENTH, OVERFIT, RANDOM_INPUT, TRACE, Experiment
+from nndoctor.records.objective import OTHER_TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -22,7 +24,7 @@ OVERFIT_STEPS = (60, 300)
 """At least and at most: one batch of 16 is fitted in well under 300 steps by any network that learns at all."""
 FITTED_SCORE = 0.985
 FITTED_LOSS = 0.05
-SHARES = {OBSERVE: 0.3, OBSERVE_TENTH: 0.12, TRACE: 0.1, OVERFIT: 0.25, RANDOM_INPUT: 0.12}
+SHARES = {OBSERVE: 0.3, OTHER_TARGETS: 0.05, OBSERVE_TENTH: 0.12, TRACE: 0.1, OVERFIT: 0.25, RANDOM_INPUT: 0.12}
 """Greatest share of the budget for each experiment; the two other rates of `overfit` get half of its share each."""
 
 
@@ -59,6 +61,7 @@ def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, R
     if observed.non_finite_at >= 0 and _runs(conductor, TRACE):
         steps = observed.non_finite_at + 1
         yield Diet(name=TRACE, wanted=steps, least=steps, seconds=_seconds(conductor, TRACE))
+    yield from _other_targets(conductor, observed)
     yield from _overfit(conductor, observed)
     if rose(observed) and conductor.rates_reach() and _runs(conductor, OBSERVE_TENTH):
         steps = len(observed.losses)
@@ -90,6 +93,12 @@ def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, 
         )
         if fits(result) or (factor == 1.0 and not conductor.rates_reach()):
             break
+
+
+def _other_targets(conductor: Conductor, observed: Result) -> Generator[Diet, Result, None]:
+    labels = targets.unused_labels(conductor.store) if conductor.feed == "loader" else frozenset()
+    if labels and observed.non_finite_at < 0 and _runs(conductor, OTHER_TARGETS):
+        yield from targets.diets(labels, _seconds(conductor, OTHER_TARGETS))
 
 
 def _random_input(conductor: Conductor, observed: Result) -> Generator[Diet, Result, None]:

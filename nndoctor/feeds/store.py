@@ -23,11 +23,13 @@ class Store:
         self.batch_size = 0
         self.input_paths: set[str] = set()
         """Leaves that are inputs of the model and not targets, as the probes found out."""
+        self.roles: dict[str, str] = {}
+        """What the probes saw leaves of the training batches being used as."""
         self._bytes = 0
 
     def begin(self, batches: list[Any]) -> None:
         """Start a segment with the batches of its first iteration; empty for a loop without a loader."""
-        self.content, self._bytes, self.batch_size = [], 0, 0
+        self.content, self._bytes, self.batch_size, self.roles = [], 0, 0, {}
         if batches:
             self.keep_iteration(batches)
 

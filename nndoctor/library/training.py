@@ -52,7 +52,7 @@ class Training:
             given = {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}
         if not isinstance(given, Mapping):
             raise UsageError(f"{by} returned {_kind(given)}; a dict with {_wanted()} is expected")
-        parts = {ALIASES.get(name, name): part for name, part in given.items()}
+        parts: dict[str, Any] = {ALIASES.get(str(name), str(name)): part for name, part in given.items()}
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(parts.keys() - known):
             raise UsageError(f"{by} returned an unknown part {unknown[0]!r}; known are {', '.join(sorted(known))}")

@@ -262,6 +262,7 @@ class Batches(Listener):
             self._split_known(leaf.source, split, used=bool(role))
             if role and split == TRAIN:
                 self._roles[leaf.source][leaf.path] = role
+                self.conductor.store.roles[leaf.path] = role
         elif role and split == TRAIN and leaf.source == "call":
             self._roles["call"][leaf.path] = role
         if used and not leaf.target and split == TRAIN and self.session.experiment == OBSERVE:

@@ -52,7 +52,7 @@ def test_a_healthy_training_has_no_finding_and_is_as_it_was():
 def test_a_fault_is_found_and_raised():
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 2), nn.Softmax(1))
     diagnosis = nndoctor.check(*parts(model), budget=20)
-    assert [entry.check.name for entry in diagnosis][0] == "softmax-into-cross-entropy"
+    assert next(entry.check.name for entry in diagnosis) == "softmax-into-cross-entropy"
     assert diagnosis.findings(check="softmax-into-cross-entropy")
     assert "softmax-into-cross-entropy" in diagnosis._repr_html_()
     with pytest.raises(FindingsError, match="softmax-into-cross-entropy"):
@@ -109,8 +109,7 @@ class Dead(nn.Module):
 
 def scaled_head():
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 2))
-    with torch.no_grad():
-        model[2].weight.mul_(100)
+    nn.init.normal_(model[2].weight, std=10.0)
     return model
 
 
@@ -164,6 +163,6 @@ def test_models_that_return_their_loss_need_no_loss_function():
     inputs = torch.randn(64, 4)
     rows = [{"x": x, "labels": x[:3].argmax()} for x in inputs]
     model = Own()
-    loader = DataLoader(rows, 16, shuffle=True)
+    loader: DataLoader[dict[str, torch.Tensor]] = DataLoader(rows, 16, shuffle=True)  # type: ignore[arg-type]
     diagnosis = nndoctor.check(model, loader, None, torch.optim.Adam(model.parameters(), 0.05), budget=10)
     assert diagnosis.verdict.status == "healthy", diagnosis.verdict
