@@ -21,7 +21,7 @@ def layers(*widths: int, **changes: object) -> list[Record]:
         replace(LAYER, name=f"{i}.weight", module=f"{i}", order=i, fan_in=a, fan_out=b)
         for i, (a, b) in enumerate(pairwise(widths))
     ]
-    rows[0] = replace(rows[0], **changes)  # type: ignore[arg-type]
+    rows[0] = replace(rows[0], **changes)
     return list(rows)
 
 

@@ -163,6 +163,6 @@ def test_models_that_return_their_loss_need_no_loss_function():
     inputs = torch.randn(64, 4)
     rows = [{"x": x, "labels": x[:3].argmax()} for x in inputs]
     model = Own()
-    loader: DataLoader[dict[str, torch.Tensor]] = DataLoader(rows, 16, shuffle=True)  # type: ignore[arg-type]
+    loader: DataLoader[dict[str, torch.Tensor]] = DataLoader(rows, 16, shuffle=True)
     diagnosis = nndoctor.check(model, loader, None, torch.optim.Adam(model.parameters(), 0.05), budget=10)
     assert diagnosis.verdict.status == "healthy", diagnosis.verdict
