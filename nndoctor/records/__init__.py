@@ -9,10 +9,12 @@ Every field has a default: a recording made by an older version then still loads
 
 from nndoctor.records.base import (
     COAST,
+    LR_SWEEP,
     OBSERVE,
     OBSERVE_TENTH,
     OVERFIT,
     RANDOM_INPUT,
+    STAND_IN,
     TRACE,
     TRAIN,
     VALIDATION,
@@ -77,10 +79,12 @@ KINDS: tuple[type[Record], ...] = (
 __all__ = [
     "COAST",
     "KINDS",
+    "LR_SWEEP",
     "OBSERVE",
     "OBSERVE_TENTH",
     "OVERFIT",
     "RANDOM_INPUT",
+    "STAND_IN",
     "TRACE",
     "TRAIN",
     "VALIDATION",
