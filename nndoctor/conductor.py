@@ -324,7 +324,7 @@ class Conductor:
             with self.session.silence():
                 self.boundary()
         self.session.in_optimizer = optimizer
-        self.rates.apply(optimizer)
+        self.rates.apply(optimizer, self.session.step)
         self.session.tell("before_step", optimizer)
 
     @ours

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.experiments.stand_in import NotPossible, StandIns
-from nndoctor.records import STAND_IN, Experiment
+from nndoctor.rates import highest_rate
+from nndoctor.records import LR_SWEEP, STAND_IN, Experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 SOLVED_STEPS = (60, 300)
 """At least and at most: what a linear model can read is learnt in well under 300 steps by any loop that learns."""
+SWEEP_STEPS = 49
+"""Eight in each decade: fewer miss the narrow range of a network that learns only just."""
+SWEPT = (1e-6, 1.0)
+"""Learning rates of the sweep: in between lie those of every usual optimizer. A script's own rate may widen it."""
 LEARNING = 0.9
 """A loss of which less than this is left at the end of `observe` is falling."""
 SHARE = 0.15
@@ -26,8 +31,45 @@ def further(
     conductor: Conductor, observed: Result, *, fitted: bool, runs: Callable[[Conductor, str], bool]
 ) -> Generator[Diet, Result, None]:
     """Yield the diets that follow, each from the start state. `runs` says whether an experiment may."""
+    if runs(conductor, LR_SWEEP):
+        yield from _lr_sweep(conductor, observed)
     if (not fitted or not learns(observed)) and runs(conductor, STAND_IN):
         yield from _stand_in(conductor, observed)
+
+
+def _lr_sweep(conductor: Conductor, observed: Result) -> Generator[Diet, Result, None]:
+    """Yield the range test: the rate rises by the same factor in each step."""
+    why = ""
+    a_step = conductor.batches_a_step()
+    own = highest_rate(conductor.owned.optimizers)
+    steps = SWEEP_STEPS * a_step
+    if observed.objectives > 1:
+        why = "several objectives are minimised in turn"
+    elif not conductor.rates_reach() or not own > 0:
+        why = "no optimizer was seen whose learning rate could be changed"
+    elif observed.seconds / max(1, len(observed.losses)) * steps > _seconds(conductor):
+        why = "its steps would take more than their share of the time budget"
+    if why:
+        conductor.session.add(Experiment(name=LR_SWEEP, outcome="skipped", why=why))
+        return
+    low, high = min(SWEPT[0], own / 10.0), max(SWEPT[1], own * 10.0)
+    yield Diet(
+        name=LR_SWEEP,
+        wanted=steps,
+        least=steps // 2,
+        seconds=_seconds(conductor),
+        peak_lr=True,
+        rate=lambda step: low / own * (high / low) ** (step // a_step / (SWEEP_STEPS - 1)),
+        enough=diverges,
+    )
+
+
+def diverges(result: Result) -> bool:
+    """Whether the loss has risen so far that higher rates tell nothing more."""
+    losses = result.losses
+    if result.non_finite_at >= 0:
+        return True
+    return len(losses) > 8 and min(losses[-3:]) > max(losses[:8]) + 2.0 * abs(losses[0])
 
 
 def learns(observed: Result) -> bool:
