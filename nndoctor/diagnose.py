@@ -52,6 +52,7 @@ NOUNS = {
     "Clipping": "gradient clipping",
     "SchedulerStep": "step of a learning-rate scheduler",
     "KeptGraphs": "backward pass that was followed for ten steps",
+    "GradientCheck": "custom autograd.Function",
     "Experiment": "experiment",
 }
 """What users call the kinds of records."""

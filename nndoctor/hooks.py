@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import update_wrapper
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,8 @@ class Hooks:
         patches.wrap(torch, "compile", self._compile)
         patches.wrap(nn.utils.clip_grad, "clip_grad_norm_", self._clip)
         patches.replace(nn.utils, "clip_grad_norm_", nn.utils.clip_grad.clip_grad_norm_)
+        applied = torch.autograd.Function.apply.__func__  # type: ignore[attr-defined]
+        patches.replace(torch.autograd.Function, "apply", classmethod(self._apply(applied)))
         self._patches = patches
         for kind in vars(lr_scheduler).values():
             if isinstance(kind, type) and issubclass(kind, lr_scheduler.LRScheduler):
@@ -238,6 +241,14 @@ class Hooks:
             return norm
 
         return clip_grad_norm_
+
+    def _apply(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(kind: type, *args: Any, **kwargs: Any) -> Any:
+            if self.session.hears() and torch.is_grad_enabled() and not kwargs:
+                self.session.tell("function_applied", kind, args)
+            return original(kind, *args, **kwargs)
+
+        return update_wrapper(apply, original)
 
     def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def scale(scaler: Any, outputs: Any) -> Any:

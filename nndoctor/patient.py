@@ -16,6 +16,7 @@ import torch
 from nndoctor.conductor import Conductor, Plan
 from nndoctor.experiments.calls import LatestCalls
 from nndoctor.experiments.causality import causality
+from nndoctor.experiments.custom_functions import CustomFunctions
 from nndoctor.experiments.eval_gap import eval_gap
 from nndoctor.experiments.independence import independence
 from nndoctor.experiments.origin import Tracer
@@ -59,6 +60,8 @@ class Patient:
         parameters = Parameters(self.session, self.conductor, modules)
         losses = Losses(self.session, self.conductor, era, self.batches)
         self.calls = LatestCalls(self.session)
+        self.functions = CustomFunctions(self.session)
+        self.session.listen(self.functions)
         tracer = Tracer(self.session, self.conductor, self.batches)
         steps = Steps(self.session, self.conductor, losses, parameters)
         self.session.listen(Wiring(self.session))  # before the modules are given names
@@ -136,6 +139,8 @@ class Patient:
                     except Exception as error:  # noqa: BLE001 - nothing of ours may reach the patient
                         self.session.failed(experiment, error)
             self.calls.forget()
+            for checked in self.functions.checked():
+                self.session.add(checked)
 
     def _finish(self, failure: str) -> None:
         with contextlib.suppress(KeyboardInterrupt):

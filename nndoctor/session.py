@@ -114,6 +114,9 @@ class Listener:
     def gradient_asked(self) -> None:
         """`torch.autograd.grad` was called with respect to tensors that are not trained."""
 
+    def function_applied(self, kind: type, args: tuple[Any, ...]) -> None:
+        """A custom `autograd.Function` was applied."""
+
     def step_ended(self) -> None:
         """A training iteration is complete; the session still stands at it."""
 

@@ -22,6 +22,7 @@ from nndoctor.records.base import (
     Record,
 )
 from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan, TokenTarget
+from nndoctor.records.gradients import GradientCheck
 from nndoctor.records.loop import Backward, Environment, Event, Experiment, Optimizer, OptimizerStep, Step
 from nndoctor.records.model import (
     Causality,
@@ -70,6 +71,7 @@ KINDS: tuple[type[Record], ...] = (
     Clipping,
     SchedulerStep,
     KeptGraphs,
+    GradientCheck,
     Experiment,
     Event,
     Environment,
@@ -99,6 +101,7 @@ __all__ = [
     "Event",
     "Experiment",
     "Forwards",
+    "GradientCheck",
     "Independence",
     "KeptGraphs",
     "Labels",
