@@ -53,6 +53,8 @@ NOUNS = {
     "SchedulerStep": "step of a learning-rate scheduler",
     "KeptGraphs": "backward pass that was followed for ten steps",
     "GradientCheck": "custom autograd.Function",
+    "Devices": "trained tensor",
+    "CompiledCalls": "compiled model",
     "Experiment": "experiment",
 }
 """What users call the kinds of records."""

@@ -263,7 +263,9 @@ class Hooks:
         def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001 - the name that it stands for
             torch.compiler.set_stance("force_eager")  # hooks must fire, and a few steps do not repay a compilation
             self.session.add(Event(kind="note", text="torch.compile was run eagerly, so that the hooks see inside"))
-            return original(*args, **kwargs)
+            result = original(*args, **kwargs)
+            self.conductor.on_compiled(result, kwargs)
+            return result
 
         return compile
 

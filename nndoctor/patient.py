@@ -35,6 +35,7 @@ from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
 from nndoctor.probes.norms import Norms
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
+from nndoctor.probes.speed import Speed
 from nndoctor.probes.steps import Steps
 from nndoctor.probes.tokens import Tokens
 from nndoctor.probes.wiring import Wiring
@@ -70,6 +71,9 @@ class Patient:
             self.session.listen(listener)
         self.session.listen(Norms(self.session, era))
         self.session.listen(Practice(self.session, self.conductor, era))
+        speed = Speed(self.session, self.conductor)
+        self.session.listen(speed)
+        self.conductor.on_compiled = speed.compiled
         self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
         self.scratch = Scratch(folder / "scratch", self._saved)
 

@@ -40,6 +40,7 @@ from nndoctor.records.model import (
     Units,
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
+from nndoctor.records.speed import CompiledCalls, Devices
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -72,6 +73,8 @@ KINDS: tuple[type[Record], ...] = (
     SchedulerStep,
     KeptGraphs,
     GradientCheck,
+    Devices,
+    CompiledCalls,
     Experiment,
     Event,
     Environment,
@@ -95,6 +98,8 @@ __all__ = [
     "Causality",
     "Chained",
     "Clipping",
+    "CompiledCalls",
+    "Devices",
     "DropoutCall",
     "Environment",
     "EvalGap",
