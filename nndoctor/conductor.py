@@ -200,7 +200,7 @@ class Conductor:
             except StopIteration:
                 self._coast()
             else:
-                self._start_diet(following)
+                self._start_diet(following, restore=following.restore)
 
     def _start_diet(self, diet: Diet, *, restore: bool = True) -> None:
         if restore and self.start is not None:

@@ -55,6 +55,7 @@ NOUNS = {
     "GradientCheck": "custom autograd.Function",
     "Devices": "trained tensor",
     "CompiledCalls": "compiled model",
+    "Rung": "rung of the ladder",
     "Experiment": "experiment",
 }
 """What users call the kinds of records."""

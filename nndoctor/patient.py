@@ -19,6 +19,7 @@ from nndoctor.experiments.causality import causality
 from nndoctor.experiments.custom_functions import CustomFunctions
 from nndoctor.experiments.eval_gap import eval_gap
 from nndoctor.experiments.independence import independence
+from nndoctor.experiments.ladder import ladder
 from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
@@ -120,7 +121,7 @@ class Patient:
             run_script(self.config.target, self.config.arguments)
 
     def _plan(self, conductor: Conductor) -> Plan:
-        return plan(conductor, self._inspect)
+        return ladder(conductor) if self.config.plan == "ladder" else plan(conductor, self._inspect)
 
     def _inspect(self) -> None:
         """Look at the model between two experiments: the loop stands still."""
@@ -150,7 +151,7 @@ class Patient:
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 self.conductor.script_ended(failure)
-                if failure != "interrupted":
+                if failure != "interrupted" and self.config.plan == "check":
                     self._compare_splits()
             except Exception as error:  # noqa: BLE001
                 self.session.failed("the end of the run", error)

@@ -48,6 +48,8 @@ class Config:
     already: tuple[str, ...] = ()
     progress_fd: int = -1
     attempt: int = 0
+    plan: str = "check"
+    """Which experiments: `check` or `ladder`."""
 
     @classmethod
     def read(cls, path: Path) -> Config:

@@ -37,6 +37,8 @@ class Diet:
     enough: Callable[[Result], bool] = lambda _result: False
     content: Sequence[Any] | None = None
     """What is served instead of the recorded iterations, in their form; None for these themselves."""
+    restore: bool = True
+    """Begin from the start state; else from where the diet before has ended."""
     rate: Callable[[int], float] | None = None
     """Factor of the learning rate by step, on top of `lr_factor`."""
 

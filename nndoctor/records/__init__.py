@@ -23,6 +23,7 @@ from nndoctor.records.base import (
 )
 from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan, TokenTarget
 from nndoctor.records.gradients import GradientCheck
+from nndoctor.records.ladder import Rung
 from nndoctor.records.loop import Backward, Environment, Event, Experiment, Optimizer, OptimizerStep, Step
 from nndoctor.records.model import (
     Causality,
@@ -75,6 +76,7 @@ KINDS: tuple[type[Record], ...] = (
     GradientCheck,
     Devices,
     CompiledCalls,
+    Rung,
     Experiment,
     Event,
     Environment,
@@ -122,6 +124,7 @@ __all__ = [
     "Placed",
     "Record",
     "Recreated",
+    "Rung",
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",
