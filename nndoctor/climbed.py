@@ -66,8 +66,6 @@ def climbed(run: Recording) -> Climb:
         metric=max(set(metrics), key=metrics.count) if metrics else "",
         iteration=median(whole for _, whole in times) if times else math.nan,
         waiting=median(w / whole for w, whole in times if whole > 0) if any(w > 0 for w, _ in times) else math.nan,
-        if any(w > 0 for _, w in times)
-        else math.nan,
     )
 
 
@@ -109,8 +107,8 @@ def _failed(rungs: tuple[Rung, ...]) -> str:
     began = f"{last.samples:,} {'sample' if last.samples == 1 else 'samples'} could not be fitted in {last.steps} steps"
     if last.samples <= FEW:
         return (
-            f"{began}. So few can be learnt by heart by any loop that works: look for a fault in the model, the loss or "
-            "the optimizer, not in the data. `nndoctor check` says more."
+            f"{began}. So few can be learnt by heart by any loop that works: look for a fault in the model, the loss "
+            "or the optimizer, not in the data. `nndoctor check` says more."
         )
     before = rungs[-2].samples if len(rungs) > 1 else 0
     return (

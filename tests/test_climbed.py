@@ -61,16 +61,19 @@ def test_a_rung_that_fails_means_something_else_at_each_height() -> None:
 
 
 def test_what_ends_a_ladder_otherwise() -> None:
-    for rows, status, code, words in [
+    skipped = Experiment(name="ladder", outcome="skipped", why="no way")
+    broken = Experiment(name="ladder:10", outcome="failed", why="ValueError: x")
+    cut = Experiment(name="ladder:100", outcome="cut")
+    cases: list[tuple[list[Record], str, ExitCode, str]] = [
         ([rung(10), rung(100, "falling")], "unfinished", ExitCode.HEALTHY, "--budget"),
-        ([rung(10), Experiment(name="ladder:100", outcome="cut")], "unfinished", ExitCode.HEALTHY, "more steps"),
-        ([Experiment(name="ladder", outcome="skipped", why="no way")], "unfinished", ExitCode.SCRIPT_FAILED, "no way"),
-        ([rung(1), Experiment(name="ladder:10", outcome="failed", why="ValueError: x")], "crashed",
-         ExitCode.SCRIPT_FAILED, "fed 10 samples: ValueError"),
+        ([rung(10), cut], "unfinished", ExitCode.HEALTHY, "more steps"),
+        ([skipped], "unfinished", ExitCode.SCRIPT_FAILED, "no way"),
+        ([rung(1), broken], "crashed", ExitCode.SCRIPT_FAILED, "fed 10 samples: ValueError"),
         ([Event(kind="exception", text="OSError: y")], "crashed", ExitCode.SCRIPT_FAILED, "OSError: y"),
         ([Environment(name="interrupted", value="yes")], "unfinished", ExitCode.INTERRUPTED, "interrupted"),
-    ]:  # fmt: skip
-        climb = climbed(recording(*rows))  # type: ignore[arg-type]
+    ]
+    for rows, status, code, words in cases:
+        climb = climbed(recording(*rows))
         assert (climb.status, climb.exit_code) == (status, code), climb
         assert words in climb.meaning
     assert "no training step" in climbed(Recording.of([])).meaning

@@ -122,7 +122,9 @@ def _measured(
     position, began = row.input, time.monotonic()
     spread = float(x.std()) if x.numel() > 1 else abs(float(x))
     spread = spread if spread > 0 else 1.0
-    backward, coarse, fine = [], [], []
+    backward: list[float] = []
+    coarse: list[float] = []
+    fine: list[float] = []
     while len(fine) < DIRECTIONS and (len(fine) < 2 or time.monotonic() - began < SECONDS):
         u = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device)
         v = torch.randn(outputs, generator=generator, dtype=torch.float64).to(x.device)

@@ -192,7 +192,7 @@ def _classes(numbers: Tensor, *, floating: bool) -> Tensor | None:
     one_hot = binary and numbers.shape[1] > 1 and bool((numbers.sum(dim=1) == 1).all())
     if not one_hot and (numbers.shape[1] > 1 or (floating and not binary)):
         return None
-    found = _labels(numbers).unique()
+    found: Tensor = torch.unique(_labels(numbers))
     if len(found) > MOST_CLASSES:
         raise NotPossible(f"there are {len(found)} classes")
     if len(found) < 2:
@@ -211,7 +211,7 @@ def _dense(pair: Pair) -> bool:
 
 def _scaled(numbers: Tensor, *, by_rank: bool) -> Callable[[Tensor], Tensor]:
     """Return what maps targets to [-1, 1], column by column; classes by their rank, so that they are evenly apart."""
-    values = numbers.unique()
+    values = torch.unique(numbers)
     if len(values) < 2:
         raise NotPossible("all targets are the same")
     if by_rank:
@@ -240,7 +240,7 @@ def _codes(classes: int, count: int) -> Tensor:
         return (numbers >> (torch.arange(count) % max(1, math.ceil(math.log2(classes))))).bitwise_and(1) * 2.0 - 1.0
     for _ in range(100):
         codes = torch.randint(0, 2, (classes, count), generator=generator) * 2.0 - 1.0
-        if len(codes.unique(dim=0)) == classes:
+        if len(torch.unique(codes, dim=0)) == classes:
             return codes
     raise NotPossible("no distinct patterns were found for the classes")
 
@@ -266,7 +266,7 @@ def _mixed(heights: Tensor, low: Tensor, high: Tensor, generator: torch.Generato
 
 
 def _tokens(pairs: list[Pair]) -> Callable[[Pair, torch.Generator], Written]:
-    words = torch.cat([pair.input.reshape(-1) for pair in pairs]).unique()
+    words = torch.unique(torch.cat([pair.input.reshape(-1) for pair in pairs]))
     words = words[words != 0] if len(words) > PERIOD else words  # 0 is often the padding
     first = pairs[0]
     if first.target is None or _shifted(first):

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from nndoctor import Recording
+from nndoctor import Recording, Table
 from nndoctor.records import LR_SWEEP, Step
 from nndoctor_checks.rate_range import evidence, swept, usable
 
@@ -62,6 +62,7 @@ def test_reads_the_experiment_and_puts_the_own_rate_in_its_place() -> None:
     found = swept(Recording.of([*rows, Step(lr=3.0, loss=1.0, optimizer_steps=1)]), 0)
     assert found == usable(RATES, [loss(r) for r in RATES])
     [table] = evidence(found, 1e-5)
-    assert table.rows[0] == ("1e-05", "yours")  # type: ignore[union-attr]
+    assert isinstance(table, Table)
+    assert table.rows[0] == ("1e-05", "yours")
     assert evidence(None, 1e-5) == ()
     assert swept(Recording.of([]), 0) is None

@@ -28,8 +28,8 @@ for epoch in range(9):
 def calls(record: Any, more: str, call: str) -> CompiledCalls:
     run = record(LOOP.replace("MORE", more).replace("CALL", call))
     assert [d.trained_on for d in run.rows(Devices)] == [("cpu",)]
-    [row] = run.rows(CompiledCalls)
-    return row
+    rows: list[CompiledCalls] = run.rows(CompiledCalls)
+    return rows[0]
 
 
 def test_shapes_of_a_compiled_model_are_counted(record: Any) -> None:
