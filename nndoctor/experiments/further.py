@@ -31,9 +31,11 @@ def further(
     conductor: Conductor, observed: Result, *, fitted: bool, runs: Callable[[Conductor, str], bool]
 ) -> Generator[Diet, Result, None]:
     """Yield the diets that follow, each from the start state. `runs` says whether an experiment may."""
-    if runs(conductor, LR_SWEEP):
+    learning = fitted and learns(observed)
+    # A loop without a loader has an end of its own, after which its validation may come: it has no steps to spare.
+    if (conductor.feed == "loader" or not learning) and runs(conductor, LR_SWEEP):
         yield from _lr_sweep(conductor, observed)
-    if (not fitted or not learns(observed)) and runs(conductor, STAND_IN):
+    if not learning and runs(conductor, STAND_IN):
         yield from _stand_in(conductor, observed)
 
 
