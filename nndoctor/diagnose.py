@@ -69,6 +69,10 @@ NOUNS = {
     "Broadcast": "column that meets a vector",
     "PassUse": "backward pass that was followed to its use",
     "StepDirection": "step whose direction was measured",
+    "GradientCheck": "custom autograd.Function",
+    "Devices": "trained tensor",
+    "CompiledCalls": "compiled model",
+    "Rung": "rung of the ladder",
     "Experiment": "experiment",
 }
 """What users call the kinds of records."""

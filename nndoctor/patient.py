@@ -17,8 +17,10 @@ from nndoctor.conductor import Conductor, Plan
 from nndoctor.errors import UsageError
 from nndoctor.experiments.calls import LatestCalls
 from nndoctor.experiments.causality import causality
+from nndoctor.experiments.custom_functions import CustomFunctions
 from nndoctor.experiments.eval_gap import eval_gap
 from nndoctor.experiments.independence import from_the_start, independence
+from nndoctor.experiments.ladder import ladder
 from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
@@ -41,6 +43,7 @@ from nndoctor.probes.norms import Norms
 from nndoctor.probes.own_targets import ANSWERS, OwnTargets
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
+from nndoctor.probes.speed import Speed
 from nndoctor.probes.steps import Steps
 from nndoctor.probes.terms import Terms
 from nndoctor.probes.tokens import Tokens
@@ -69,6 +72,8 @@ class Patient:
         parameters = Parameters(self.session, self.conductor, modules)
         losses = Losses(self.session, self.conductor, era, self.batches)
         self.calls = LatestCalls(self.session)
+        self.functions = CustomFunctions(self.session)
+        self.session.listen(self.functions)
         tracer = Tracer(self.session, self.conductor, self.batches)
         steps = Steps(self.session, self.conductor, losses, parameters)
         self.session.listen(Wiring(self.session))  # before the modules are given names
@@ -88,6 +93,9 @@ class Patient:
         self.conductor.interesting = (
             LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys()
         )
+        speed = Speed(self.session, self.conductor)
+        self.session.listen(speed)
+        self.conductor.on_compiled = speed.compiled
         self.scratch = Scratch(folder / "scratch", self._saved)
 
     def run(self) -> int:
@@ -137,7 +145,7 @@ class Patient:
             run_script(self.config.target, self.config.arguments)
 
     def _plan(self, conductor: Conductor) -> Plan:
-        return plan(conductor, self._inspect)
+        return ladder(conductor) if self.config.plan == "ladder" else plan(conductor, self._inspect)
 
     def _inspect(self) -> None:
         """Look at the model between two experiments: the loop stands still."""
@@ -164,12 +172,14 @@ class Patient:
                     except Exception as error:  # noqa: BLE001 - nothing of ours may reach the patient
                         self.session.failed(experiment, error)
             self.calls.forget()
+            for checked in self.functions.checked():
+                self.session.add(checked)
 
     def _finish(self, failure: str) -> None:
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 self.conductor.script_ended(failure)
-                if failure != "interrupted":
+                if failure != "interrupted" and self.config.plan == "check":
                     self._compare_splits()
             except Exception as error:  # noqa: BLE001
                 self.session.failed("the end of the run", error)

@@ -51,6 +51,8 @@ class Config:
     already: tuple[str, ...] = ()
     progress_fd: int = -1
     attempt: int = 0
+    plan: str = "check"
+    """Which experiments: `check` or `ladder`."""
 
     @classmethod
     def read(cls, path: Path) -> Config:
@@ -122,6 +124,9 @@ class Listener:
 
     def gradient_asked(self) -> None:
         """`torch.autograd.grad` was called with respect to tensors that are not trained."""
+
+    def function_applied(self, kind: type, args: tuple[Any, ...]) -> None:
+        """A custom `autograd.Function` was applied."""
 
     def step_ended(self) -> None:
         """A training iteration is complete; the session still stands at it."""

@@ -50,6 +50,8 @@ class Settings:
     verbose: bool = False
     quiet: bool = False
     skip: tuple[str, ...] = field(default=())
+    plan: str = "check"
+    """Which experiments the patient makes: `check` or `ladder`."""
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for values that cannot work; NaN fails every comparison."""

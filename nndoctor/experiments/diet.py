@@ -12,7 +12,7 @@ from nndoctor.feeds.tree import clone, cut, permuted, redrawn, replaced
 from nndoctor.records import Experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,12 @@ class Diet:
     lr_factor: float = 1.0
     peak_lr: bool = False
     enough: Callable[[Result], bool] = lambda _result: False
+    content: Sequence[Any] | None = None
+    """What is served instead of the recorded iterations, in their form; None for these themselves."""
+    restore: bool = True
+    """Begin from the start state; else from where the diet before has ended."""
+    rate: Callable[[int], float] | None = None
+    """Factor of the learning rate by step, on top of `lr_factor`."""
 
     def row(self, result: Result, steps: int, outcome: str, why: str = "") -> Experiment:
         """Return what is recorded of the experiment after so many steps."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nndoctor.experiments import targets
 from nndoctor.experiments.diet import Diet, Result
+from nndoctor.experiments.further import further
 from nndoctor.records import OBSERVE, OBSERVE_TENTH, OVERFIT, RANDOM_INPUT, TRACE, Experiment
 from nndoctor.records.objective import OTHER_TARGETS
 
@@ -62,7 +63,7 @@ def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, R
         steps = observed.non_finite_at + 1
         yield Diet(name=TRACE, wanted=steps, least=steps, seconds=_seconds(conductor, TRACE))
     yield from _other_targets(conductor, observed)
-    yield from _overfit(conductor, observed)
+    fitted = yield from _overfit(conductor, observed)
     if rose(observed) and conductor.rates_reach() and _runs(conductor, OBSERVE_TENTH):
         steps = len(observed.losses)
         yield Diet(
@@ -70,9 +71,12 @@ def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, R
         )
     if _runs(conductor, RANDOM_INPUT):
         yield from _random_input(conductor, observed)
+    yield from further(conductor, observed, fitted=fitted, runs=_runs)
 
 
-def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, None]:
+def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, bool]:
+    """Yield the diets of one small batch. Returns whether it was fitted at any rate."""
+    fitted = False
     batches_a_step = conductor.batches_a_step()
     for name, factor in ((OVERFIT, 1.0), (f"{OVERFIT}:x0.1", 0.1), (f"{OVERFIT}:x10", 10.0)):
         if not _runs(conductor, name):
@@ -91,8 +95,10 @@ def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, 
             peak_lr=True,
             enough=fits,
         )
-        if fits(result) or (factor == 1.0 and not conductor.rates_reach()):
+        fitted = fitted or fits(result)
+        if fitted or (factor == 1.0 and not conductor.rates_reach()):
             break
+    return fitted
 
 
 def _other_targets(conductor: Conductor, observed: Result) -> Generator[Diet, Result, None]:

@@ -9,10 +9,12 @@ Every field has a default: a recording made by an older version then still loads
 
 from nndoctor.records.base import (
     COAST,
+    LR_SWEEP,
     OBSERVE,
     OBSERVE_TENTH,
     OVERFIT,
     RANDOM_INPUT,
+    STAND_IN,
     TRACE,
     TRAIN,
     VALIDATION,
@@ -21,6 +23,8 @@ from nndoctor.records.base import (
 )
 from nndoctor.records.curves import Evaluation
 from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan, TokenTarget
+from nndoctor.records.gradients import GradientCheck
+from nndoctor.records.ladder import Rung
 from nndoctor.records.loading import LoadedNorm, LoadedWeights
 from nndoctor.records.loop import Backward, Environment, Event, Experiment, Optimizer, OptimizerStep, Step
 from nndoctor.records.model import (
@@ -49,6 +53,7 @@ from nndoctor.records.objective import (
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
 from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, WorkerRandomness
+from nndoctor.records.speed import CompiledCalls, Devices
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -94,6 +99,10 @@ KINDS: tuple[type[Record], ...] = (
     PassUse,
     StepDirection,
     Broadcast,
+    GradientCheck,
+    Devices,
+    CompiledCalls,
+    Rung,
     Experiment,
     Event,
     Environment,
@@ -103,12 +112,14 @@ KINDS: tuple[type[Record], ...] = (
 __all__ = [
     "COAST",
     "KINDS",
+    "LR_SWEEP",
     "OBSERVE",
     "OBSERVE_TENTH",
     "OTHER_TARGETS",
     "OVERFIT",
     "RANDOM_INPUT",
     "SAME_TARGETS",
+    "STAND_IN",
     "TRACE",
     "TRAIN",
     "VALIDATION",
@@ -119,7 +130,9 @@ __all__ = [
     "Chained",
     "Clipping",
     "Collation",
+    "CompiledCalls",
     "Coverage",
+    "Devices",
     "DropoutCall",
     "Environment",
     "EvalGap",
@@ -127,6 +140,7 @@ __all__ = [
     "Event",
     "Experiment",
     "Forwards",
+    "GradientCheck",
     "Independence",
     "KeptGraphs",
     "Labels",
@@ -150,6 +164,7 @@ __all__ = [
     "Record",
     "Recreated",
     "Redraw",
+    "Rung",
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",
