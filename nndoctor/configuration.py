@@ -215,6 +215,7 @@ KEYS: dict[str, tuple[str, Callable[[str, Any, _Where], Any]]] = {
     "out": ("out", _path),
     "budget": ("budget", _number),
     "steps": ("steps", _integer),
+    "scan": ("scan", _integer),
     "seed": ("seed", _integer),
     "patience": ("patience", _number),
     "quick": ("quick", _switch),

@@ -62,6 +62,7 @@ format = ["json", "sarif:reports/x.sarif"]
 out = "runs/ci"
 budget = 20
 steps = 9
+scan = 100
 seed = 0
 patience = 10.5
 quick = true

@@ -32,6 +32,7 @@ class Asked:
     out: Path | None = None
     budget: float = 60.0
     steps: int = 40
+    scan: int = 2000
     seed: int | None = None
     patience: float = 300.0
     quick: bool = False

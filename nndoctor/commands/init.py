@@ -21,6 +21,7 @@ TEMPLATE = """\
 # quick = false                             # only the cheap experiments
 # budget = 60.0                             # seconds for the experiments
 # steps = 40                                # training steps to observe
+# scan = 2000                               # samples of the training set to look at
 # seed = 0
 # patience = 300.0                          # seconds without progress
 # baseline = "nndoctor-baseline.json"       # known findings; `--update-baseline` writes them

@@ -24,8 +24,8 @@ class Threshold(StrEnum):
         return None if self is Threshold.NEVER else Severity[self.name]
 
 
-class ListFormat(StrEnum):
-    """Values of `--format` where a list is printed."""
+class Format(StrEnum):
+    """Values of `--format` of commands that make no diagnosis."""
 
     TERMINAL = "terminal"
     JSON = "json"
@@ -36,6 +36,10 @@ Select = Annotated[
 ]
 Ignore = Annotated[list[str] | None, typer.Option(metavar="CHECKS", help="Not these: slugs or reasons.")]
 FailOn = Annotated[Threshold, typer.Option(help="Lowest severity that makes the exit code 1.")]
+PlainFormats = Annotated[
+    list[Format] | None,
+    typer.Option("--format", help="What to print [terminal]; may be repeated. With json, only JSON goes to stdout."),
+]
 Formats = Annotated[
     list[str] | None,
     typer.Option(

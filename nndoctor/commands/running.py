@@ -101,6 +101,7 @@ def _settings(asked: Asked, target: Target) -> Settings:
         out=asked.out,
         budget=asked.budget,
         steps=asked.steps,
+        scan=asked.scan,
         seed=asked.seed,
         patience=asked.patience,
         verbose=asked.verbose,
