@@ -44,7 +44,7 @@ class Setup:
     flips: float = 0.0
     """Share of wrong labels in the training data; in regression the noise on the targets."""
     choose: str = ""
-    """How the training (`classes`, `range`) or the validation samples (`easy`) were chosen badly."""
+    """`range`: trained on the lower targets only; `easy`: validated on what is easy; `draw`: on other samples each time."""
     optimizer: str = "adam"
     seed: int = 0
 
@@ -89,8 +89,8 @@ def split(s: Setup) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return training, validation and left-over samples, as the setup chooses them."""
     x, y = data(s.task, s.seed)
     rows = torch.arange(len(x))
-    if s.choose == "range":  # the training data come from one end of the most telling input
-        rows = rows[torch.argsort(x[:, 0], stable=True)]
+    if s.choose == "range":
+        rows = rows[torch.argsort(y[:, 0], stable=True)]
         train, rest = rows[: s.train], rows[s.train :]
         rest = rest[torch.randperm(len(rest), generator=torch.Generator().manual_seed(s.seed))]
     else:
@@ -131,7 +131,11 @@ def fit(s: Setup) -> tuple[Course, nn.Module]:
     kind = {"adam": torch.optim.AdamW, "sgd": torch.optim.SGD}[s.optimizer]
     optimizer = kind(model.parameters(), lr=1.0, weight_decay=s.decay)
     loss_of, course = criterion(s), Course()
+    draws = torch.Generator().manual_seed(s.seed)
     for epoch in range(s.epochs):
+        if s.choose == "draw":
+            drawn = torch.randperm(len(lx), generator=draws)[: s.validation]
+            vx, vy = lx[drawn], ly[drawn]
         for group in optimizer.param_groups:
             group["lr"] = [rate for start, rate in s.rates if start <= epoch][-1]
         model.train()
@@ -142,7 +146,7 @@ def fit(s: Setup) -> tuple[Course, nn.Module]:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            total += float(loss) * len(batch)
+            total += loss.item() * len(batch)
             right += float((out.argmax(1) == y[batch]).sum()) if outputs > 1 else 0.0
         model.eval()
         with torch.no_grad():
@@ -187,27 +191,28 @@ def overfits(s: Setup, c: Course) -> bool:
 
 
 def validates_on_few(s: Setup, c: Course) -> bool:
-    """Epoch by epoch it strays from its own course at least five times as far as the loss on a large sample."""
+    """Epoch by epoch it moves by a tenth of the fall, and three times as much as the loss on a large sample does."""
     del s
 
     def wander(values: list[float]) -> float:
         return float(np.std(np.diff(values[len(values) // 4 :])))
 
-    spread = end(c.large) < 1.1 * best(c.large)
-    return wander(c.validation) > 5 * wander(c.large) and wander(c.validation) > 0.1 * (c.large[0] - best(c.large)) and spread
+    fall = c.large[0] - best(c.large)
+    return wander(c.validation) > 3 * wander(c.large) and wander(c.validation) > 0.15 * fall
 
 
 def has_easy_validation(s: Setup, c: Course) -> bool:
-    """The loss on the training samples themselves, in eval mode, is above that on the validation samples."""
+    """The loss on the training samples in eval mode is above that on the validation samples, by a tenth of its fall."""
     del s
-    return c.train_eval > 1.1 * end(c.validation) and end(c.large) > 1.1 * end(c.validation)
+    margin = 0.1 * (c.train[0] - c.train_eval)
+    return c.train_eval > end(c.validation) + margin and end(c.large) > end(c.validation) + margin
 
 
 def has_other_training_data(s: Setup, c: Course) -> bool:
-    """The same training on samples of the whole population ends far lower, and this one has come to rest."""
+    """Trained on samples of the whole population it ends lower by a fifth of the fall; this one has come to rest."""
     fair = fit(replace(s, choose=""))[0]
     resting = end(c.validation) < 1.1 * best(c.validation)
-    return end(fair.validation) < 0.6 * end(c.validation) and resting
+    return end(fair.validation) < end(c.validation) - 0.2 * (c.train[0] - end(c.train)) and resting
 
 
 def diverges(s: Setup, c: Course) -> bool:
@@ -252,7 +257,7 @@ def setups() -> list[tuple[str, Callable[[Setup, Course], bool], list[Setup]]]:
         ("underfitting", underfits, [
             Setup(width=1, epochs=60, rates=((0, 1e-2),)),
             Setup(width=1, epochs=60, rates=((0, 1e-2),), seed=5),
-            Setup(width=1, epochs=80, rates=((0, 1e-2),), seed=6),
+            Setup(width=1, epochs=60, rates=((0, 2e-2),), seed=6),
             Setup(decay=0.3, optimizer="sgd", rates=((0, 0.1),)),
             Setup(decay=0.5, optimizer="sgd", rates=((0, 0.1),), seed=1),
             Setup(task="moons", train=2000, width=1, epochs=40, rates=((0, 1e-2),)),
@@ -273,24 +278,20 @@ def setups() -> list[tuple[str, Callable[[Setup, Course], bool], list[Setup]]]:
             Setup(train=300, width=128, epochs=60, flips=0.4),
             Setup(train=800, width=256, epochs=40, flips=0.3, seed=2),
             Setup(task="cancer", train=150, validation=150, width=128, epochs=100, flips=0.2),
-            Setup(task="moons", train=300, validation=500, width=256, epochs=150, flips=0.3),
+            Setup(task="moons", train=300, validation=500, width=128, epochs=100, flips=0.3),
         ]),
         ("noisy-validation", validates_on_few, [
-            Setup(task=task, train=train, validation=few, width=32, rates=((0, rate),), epochs=60, seed=seed, optimizer=kind)
-            for task, train, few, rate, seed, kind in (
-                ("moons", 1500, 8, 3e-2, 0, "adam"), ("digits", 1000, 6, 2e-1, 1, "sgd"),
-                ("teacher", 2000, 3, 2e-2, 2, "adam"), ("teacher", 2000, 4, 2e-2, 5, "adam"),
-                ("teacher", 2000, 2, 3e-2, 6, "adam"), ("moons", 1500, 10, 5e-2, 3, "adam"),
-                ("teacher", 1500, 3, 1e-2, 8, "adam"), ("teacher", 1500, 3, 1.5e-2, 9, "adam"),
-            )
+            Setup(task=task, train=train, validation=few, width=16, rates=((0, 2e-3),), epochs=40, seed=seed, choose="draw")
+            for task, train, few, seed in (("moons", 1200, 6, 0), ("digits", 900, 4, 1), ("diabetes", 300, 6, 2),
+                                           ("teacher", 1000, 1, 3), ("moons", 1200, 5, 4), ("cancer", 350, 3, 5))
         ]),
         ("validation-easier", has_easy_validation, [
-            Setup(task="moons", train=1500, validation=600, width=12, epochs=60, choose="easy"),
-            Setup(task="teacher", train=1500, validation=500, width=4, epochs=60, choose="easy", rates=((0, 5e-3),)),
-            Setup(task="teacher", train=1500, validation=500, width=3, epochs=60, choose="easy", seed=3, rates=((0, 5e-3),)),
+            Setup(task="moons", train=1500, validation=600, width=3, epochs=60, choose="easy", rates=((0, 5e-3),)),
+            Setup(task="moons", train=1500, validation=500, width=4, epochs=60, choose="easy", seed=2, rates=((0, 5e-3),)),
+            Setup(task="teacher", train=1500, validation=300, width=2, epochs=60, choose="easy", seed=3, rates=((0, 5e-3),)),
             Setup(task="diabetes", train=250, validation=60, width=4, epochs=60, decay=0.1, choose="easy"),
-            Setup(train=1000, validation=300, width=6, epochs=60, choose="easy"),
-            Setup(train=1000, validation=300, width=5, epochs=60, choose="easy", seed=4),
+            Setup(train=1000, validation=200, width=3, epochs=60, choose="easy"),
+            Setup(train=1000, validation=300, width=4, epochs=60, choose="easy", seed=4, rates=((0, 5e-3),)),
         ]),
         ("unrepresentative-train", has_other_training_data, [
             Setup(task="teacher", train=train, validation=500, width=width, epochs=60, choose="range", seed=seed,

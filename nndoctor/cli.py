@@ -13,6 +13,7 @@ import typer
 import nndoctor
 from nndoctor.commands.check import check
 from nndoctor.commands.checks import checks
+from nndoctor.commands.curves import curves
 from nndoctor.commands.explain import explain
 from nndoctor.commands.report import report
 from nndoctor.errors import ExitCode, NndoctorError
@@ -30,6 +31,7 @@ app = typer.Typer(
 # What follows the script belongs to the script, also `--help`.
 app.command(context_settings={"allow_interspersed_args": False})(check)
 app.command()(report)
+app.command()(curves)
 app.command()(checks)
 app.command()(explain)
 

@@ -35,6 +35,10 @@ class Features:
     train_rise: float = NO_NUMBER
     """Rise of the training loss from its lowest to its end, as a share of its own larger movement."""
     train_rise_z: float = NO_NUMBER
+    train_fell: float = NO_NUMBER
+    """Fall of the training loss from its start to its lowest, as a share of its larger movement."""
+    train_climbs: float = NO_NUMBER
+    """Rise of the training loss from its second tenth to its end, as a share of its larger movement."""
     train_late: float = NO_NUMBER
     """Fall of the training loss from the last but one tenth of the run to the last, as a share."""
     train_late_z: float = NO_NUMBER
@@ -162,6 +166,8 @@ def _of_train(s: Shape, scale: float, tiny: float) -> dict[str, float]:
         "learned_z": _z(learned, error, tiny),
         "train_rise": rise / max(s.fall, rise, tiny, 1e-300),
         "train_rise_z": rise_z,
+        "train_fell": s.fall / max(s.fall, rise, tiny, 1e-300),
+        "train_climbs": (s.level(0.9, 1.0) - s.level(0.1, 0.2)) / max(s.fall, rise, tiny, 1e-300),
         "train_late": late / scale,
         "train_late_z": _z(late, math.hypot(s.error(0.8, 0.9), s.error(0.9, 1.0)), tiny),
         "stood": stood,

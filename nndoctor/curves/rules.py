@@ -40,8 +40,9 @@ def sure(points: int, k: float) -> float:
 
 
 def diverging(f: Features, k: float) -> bool:
-    """The training loss ends high above its lowest, or in NaN."""
-    return f.lost or (f.train_rise >= DIVERGED * k and f.train_rise_z >= sure(f.points_train, k))
+    """The training loss ends high above its lowest, or in NaN; one that only jumped at first and rests does not."""
+    rose = f.train_rise >= DIVERGED * k and f.train_rise_z >= sure(f.points_train, k)
+    return f.lost or (rose and (f.train_fell >= 0.1 or f.train_climbs >= DIVERGED * k))
 
 
 def flat(f: Features, k: float) -> bool:
@@ -49,11 +50,16 @@ def flat(f: Features, k: float) -> bool:
     return f.learned < NOT_LEARNED * k or f.learned_z < sure(f.points_train, k)
 
 
+def rises(f: Features, k: float) -> bool:
+    """The validation loss ends above its best and above the training loss."""
+    risen = f.validation_rise >= RISEN * k and f.validation_rise_z >= sure(f.points_validation, k)
+    return risen and not f.gap <= 0
+
+
 def overfitting(f: Features, k: float) -> bool:
     """The validation loss rose after its best, or stood while the training loss went on falling far below it."""
-    rose = f.validation_rise >= RISEN * k and f.validation_rise_z >= sure(f.points_validation, k) and not f.gap <= 0
     apart = not noisy(f, k) and f.widened >= WIDENED * k and f.gap >= WIDE * k and f.gap_z >= sure(f.points_validation, k)
-    return rose or (apart and not f.validation_late >= STILL_FALLING)
+    return rises(f, k) or (apart and not f.validation_late >= STILL_FALLING)
 
 
 def noisy(f: Features, k: float) -> bool:
@@ -120,7 +126,7 @@ def decide(f: Features, k: float = 1.0, *, accuracy: bool = True) -> tuple[Label
         return found[0], tuple(found[1:])
     found = [label for label, holds in held.items() if holds]
     poor = poor_metric(f, k, accuracy=accuracy)
-    if poor and not {Label.DIVERGING, Label.OVERFITTING, Label.NOT_CONVERGED, Label.UNREPRESENTATIVE_TRAIN} & {*found}:
+    if poor and not {Label.DIVERGING, Label.NOT_CONVERGED} & {*found} and not rises(f, k):
         found.insert(0, Label.UNDERFITTING)
     if found:
         return found[0], tuple(found[1:])

@@ -100,7 +100,7 @@ class Shape:
 
 def shape_of(curve: Clean, low: float, high: float) -> Shape:
     """Describe a curve of at least `FEWEST` points on the common range of x from low to high."""
-    x, y = curve.x, curve.y
+    x, y = curve.x, _capped(curve.y)
     noise = _noise(y)
     t = (x - low) / (high - low) if high > low else np.linspace(0.0, 1.0, len(x))
     t, y = _thinned(t, y)
@@ -114,6 +114,14 @@ def shape_of(curve: Clean, low: float, high: float) -> Shape:
         t=t, y=y, fit=fit, turn=turn, noise=noise, fine=fine,
         start=float(fit[0]), bottom=float(fit[turn]), end=float(min(fit[-1], max(y[-last:].mean(), fit[turn]))),
     )  # fmt: skip
+
+
+def _capped(y: Array) -> Array:
+    """Return the curve without the height of its explosions: above its start it rises no further than it ever fell."""
+    start, lowest = float(y[: max(1, len(y) // 10)].max()), float(y.min())
+    if not start > lowest:
+        return y  # it only rose
+    return np.minimum(y, 2 * start - lowest)
 
 
 def _noise(y: Array) -> float:
