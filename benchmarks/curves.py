@@ -24,11 +24,8 @@ NEEDED = 0.92
 
 def real_histories() -> list[tuple[str, Label, History]]:
     """Return name, class and history of the real trainings that `make_curves.py` has kept."""
-    found = []
     with (REAL / "labels.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            found.append((row["file"], Label(row["label"]), history_of(REAL / row["file"])))
-    return found
+        return [(r["file"], Label(r["label"]), history_of(REAL / r["file"])) for r in csv.DictReader(file)]
 
 
 def history_of(path: Path) -> History:

@@ -81,7 +81,9 @@ def data(task: str, seed: int) -> tuple[Tensor, Tensor]:
     order = random.permutation(len(x))
     x, y = x[order], y[order]
     if task in ("teacher", "diabetes"):
-        return torch.tensor(x, dtype=torch.float32), torch.tensor((y - y.mean()) / y.std(), dtype=torch.float32)[:, None]
+        return torch.tensor(x, dtype=torch.float32), torch.tensor((y - y.mean()) / y.std(), dtype=torch.float32)[
+            :, None
+        ]
     return torch.tensor(x, dtype=torch.float32), torch.tensor(y, dtype=torch.long)
 
 

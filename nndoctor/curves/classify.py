@@ -76,7 +76,9 @@ def _why(label: Label, m: Measured) -> str:
         case Label.UNDERFITTING if f.points_train and not _flat_words(m):
             return f"the score on the training data itself ends at {f.metric:.2g}"
         case Label.UNDERFITTING:
-            return f"the training loss fell by {max(f.learned, 0):.2g} standard deviations of its noise: it did not learn"
+            return (
+                f"the training loss fell by {max(f.learned, 0):.2g} standard deviations of its noise: it did not learn"
+            )
         case Label.OVERFITTING if f.validation_rise >= f.widened or math.isnan(f.widened):
             return f"the validation loss rose by {_percent(f.validation_rise)} of the fall after its best at x = {best}"
         case Label.OVERFITTING:

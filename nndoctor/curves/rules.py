@@ -58,7 +58,9 @@ def rises(f: Features, k: float) -> bool:
 
 def overfitting(f: Features, k: float) -> bool:
     """The validation loss rose after its best, or stood while the training loss went on falling far below it."""
-    apart = not noisy(f, k) and f.widened >= WIDENED * k and f.gap >= WIDE * k and f.gap_z >= sure(f.points_validation, k)
+    apart = (
+        not noisy(f, k) and f.widened >= WIDENED * k and f.gap >= WIDE * k and f.gap_z >= sure(f.points_validation, k)
+    )
     return rises(f, k) or (apart and not f.validation_late >= STILL_FALLING)
 
 

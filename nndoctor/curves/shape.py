@@ -42,9 +42,12 @@ def cleaned(series: Series | None, *, sign: float = 1.0) -> Clean:
     if not len(x):
         return Clean(x, y, math.nan, 0)
     # A run that was resumed writes its later steps a second time: what comes last counts.
-    latest = np.minimum.accumulate(x[::-1])[::-1]
-    restarts = int((np.diff(x) < 0).sum())
-    x, y = x[x <= latest], y[x <= latest]
+    back = np.flatnonzero(np.diff(x) < 0) + 1
+    restarts = len(back)
+    if restarts:
+        begun = np.append(np.minimum.accumulate(x[back][::-1])[::-1], np.inf)
+        kept = x < begun[np.searchsorted(back, np.arange(len(x)), side="right")]
+        x, y = x[kept], y[kept]
     good = np.isfinite(y) & (np.abs(y) < 1e150)  # beyond it, squares overflow
     lost = math.nan
     if good.any() and not good[-1]:

@@ -72,7 +72,9 @@ def history_of(columns: dict[str, Points], wanted: Wanted) -> Found:
 def listed(columns: Sequence[str] | dict[str, Points]) -> str:
     """Return the names for a sentence."""
     names = list(columns)
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
+    return ", ".join(names[:NAMES_SHOWN]) + (
+        f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    )
 
 
 def _named(columns: dict[str, Points], name: str, option: str) -> str:
