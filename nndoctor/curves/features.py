@@ -82,7 +82,7 @@ class Measured:
 
 
 def measure(history: History, part: slice = slice(None)) -> Measured:
-    """Measure a history, or every so-many-th point of it."""
+    """Measure a history, or a part of its points together with the first."""
     sign = -1.0 if history.higher_is_better else 1.0
     train, validation = cleaned(history.train, sign=sign), cleaned(history.validation, sign=sign)
     train, validation = _part(train, part), _part(validation, part)
@@ -134,7 +134,10 @@ def measure(history: History, part: slice = slice(None)) -> Measured:
 
 
 def _part(curve: Clean, part: slice) -> Clean:
-    return Clean(curve.x[part], curve.y[part], curve.lost_at, curve.restarts)
+    kept = np.zeros(len(curve.x), dtype=bool)
+    kept[part] = True
+    kept[:1] = True  # most of a fast fall lies between the first two points
+    return Clean(curve.x[kept], curve.y[kept], curve.lost_at, curve.restarts)
 
 
 def _width(curve: Clean) -> float:

@@ -109,8 +109,10 @@ def shape_of(curve: Clean, low: float, high: float) -> Shape:
     t, y = _thinned(t, y)
     fit, turn = falling_then_rising(y)
     # What the fit leaves over is no noise where the curve bends between few points; it sees slow wander as well.
-    left = math.sqrt(float(np.sum((y - fit) ** 2)) / max(1, len(y) - len(np.unique(fit))))
-    fine = min(2 * left, (_noise(y) + left) / 2)
+    # Both are taken from the second half: the unrest of the first epochs says little of where the curve comes to rest.
+    late = slice(len(y) // 2, None) if len(y) >= 4 * FEWEST else slice(None)
+    left = math.sqrt(float(np.sum((y - fit)[late] ** 2)) / max(1, len(y[late]) - len(np.unique(fit[late]))))
+    fine = min(2 * left, (_noise(y[late]) + left) / 2)
     noise = fine if len(y) == len(x) else noise
     last = max(2, round(len(y) * 0.1))
     return Shape(
