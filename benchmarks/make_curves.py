@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class Setup:
     flips: float = 0.0
     """Share of wrong labels in the training data; in regression the noise on the targets."""
     choose: str = ""
-    """`range`: trained on the lower targets only; `easy`: validated on what is easy; `draw`: on other samples each time."""
+    """`range`: trained on the lower targets only; `easy`: validated on what is easy; `draw`: on others each time."""
     optimizer: str = "adam"
     seed: int = 0
 
@@ -68,6 +68,7 @@ def data(task: str, seed: int) -> tuple[Tensor, Tensor]:
     random = np.random.default_rng(seed)
     if task == "teacher":
         x = random.standard_normal((3000, 12))
+        y: Any
         hidden = np.maximum(0, x @ random.standard_normal((12, 8)) / 3)
         y = hidden @ random.standard_normal(8) + 0.1 * random.standard_normal(3000)
     elif task == "moons":
@@ -76,7 +77,7 @@ def data(task: str, seed: int) -> tuple[Tensor, Tensor]:
         x, y = x + 0.06 * random.standard_normal(x.shape), side
     else:
         loaded = {"digits": load_digits, "cancer": load_breast_cancer, "diabetes": load_diabetes}[task]()
-        x, y = loaded.data, loaded.target
+        x, y = loaded.data, np.asarray(loaded.target)
     x = (x - x.mean(0)) / np.maximum(x.std(0), 1e-6)
     order = random.permutation(len(x))
     x, y = x[order], y[order]
@@ -142,11 +143,11 @@ def fit(s: Setup) -> tuple[Course, nn.Module]:
             group["lr"] = [rate for start, rate in s.rates if start <= epoch][-1]
         model.train()
         total = right = 0.0
-        for batch in torch.randperm(len(x)).split(32):
+        for batch in torch.randperm(len(x)).split(32):  # type: ignore[no-untyped-call]
             out = model(x[batch])
             loss = loss_of(out, y[batch])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.item() * len(batch)
             right += float((out.argmax(1) == y[batch]).sum()) if outputs > 1 else 0.0
@@ -244,16 +245,20 @@ def fits(s: Setup, c: Course) -> bool:
 
 def setups() -> list[tuple[str, Callable[[Setup, Course], bool], list[Setup]]]:
     """Return what is trained: class, criterion, setups."""
-    slow = {"rates": ((0, 1e-4),)}
+    slow = ((0, 1e-4),)
     return [
         ("good-fit", fits, [
-            Setup(task="teacher", train=2000, validation=500, width=32, epochs=50, rates=((0, 3e-3), (30, 3e-4)), seed=seed)
+            Setup(task="teacher", train=2000, validation=500, width=32, epochs=50, rates=((0, 3e-3), (30,
+                  3e-4)), seed=seed)
             for seed in (1, 2)
         ] + [
-            Setup(task="cancer", train=350, validation=150, width=4, epochs=40, rates=((0, 3e-3), (25, 1e-4)), decay=0.1),
+            Setup(task="cancer", train=350, validation=150, width=4, epochs=40, rates=((0, 3e-3), (25, 1e-4)),
+                  decay=0.1),
             Setup(task="cancer", train=350, validation=150, width=6, epochs=50, rates=((0, 2e-3), (25, 1e-4)), seed=3),
-            Setup(task="digits", train=1200, validation=400, width=32, epochs=30, rates=((0, 3e-3), (12, 1e-4)), decay=0.1),
-            Setup(task="digits", train=1200, validation=400, width=32, epochs=40, rates=((0, 2e-3), (15, 1e-4)), seed=4),
+            Setup(task="digits", train=1200, validation=400, width=32, epochs=30, rates=((0, 3e-3), (12,
+                  1e-4)), decay=0.1),
+            Setup(task="digits", train=1200, validation=400, width=32, epochs=40, rates=((0, 2e-3), (15,
+                  1e-4)), seed=4),
             Setup(task="moons", train=2000, validation=500, width=32, epochs=60, rates=((0, 5e-3), (40, 5e-4))),
         ]),
         ("underfitting", underfits, [
@@ -267,9 +272,9 @@ def setups() -> list[tuple[str, Callable[[Setup, Course], bool], list[Setup]]]:
             Setup(task="teacher", train=2000, decay=0.8, optimizer="sgd", rates=((0, 0.05),)),
         ]),
         ("not-converged", is_cut_short, [
-            Setup(**slow, epochs=12), Setup(**slow, epochs=25, width=32), Setup(rates=((0, 3e-5),), epochs=40),
+            Setup(rates=slow, epochs=12), Setup(rates=slow, epochs=25, width=32), Setup(rates=((0, 3e-5),), epochs=40),
             Setup(task="cancer", train=350, validation=150, rates=((0, 1e-4),), epochs=15),
-            Setup(task="teacher", train=1500, validation=500, **slow, epochs=10),
+            Setup(task="teacher", train=1500, validation=500, rates=slow, epochs=10),
             Setup(task="moons", train=2000, validation=500, rates=((0, 5e-4),), epochs=20),
             Setup(optimizer="sgd", rates=((0, 1e-2),), epochs=20),
         ]),
@@ -283,14 +288,17 @@ def setups() -> list[tuple[str, Callable[[Setup, Course], bool], list[Setup]]]:
             Setup(task="moons", train=300, validation=500, width=128, epochs=100, flips=0.3),
         ]),
         ("noisy-validation", validates_on_few, [
-            Setup(task=task, train=train, validation=few, width=16, rates=((0, 2e-3),), epochs=40, seed=seed, choose="draw")
+            Setup(task=task, train=train, validation=few, width=16, rates=((0, 2e-3),), epochs=40, seed=seed,
+                  choose="draw")
             for task, train, few, seed in (("moons", 1200, 6, 0), ("digits", 900, 4, 1), ("diabetes", 300, 6, 2),
                                            ("teacher", 1000, 1, 3), ("moons", 1200, 5, 4), ("cancer", 350, 3, 5))
         ]),
         ("validation-easier", has_easy_validation, [
             Setup(task="moons", train=1500, validation=600, width=3, epochs=60, choose="easy", rates=((0, 5e-3),)),
-            Setup(task="moons", train=1500, validation=500, width=4, epochs=60, choose="easy", seed=2, rates=((0, 5e-3),)),
-            Setup(task="teacher", train=1500, validation=300, width=2, epochs=60, choose="easy", seed=3, rates=((0, 5e-3),)),
+            Setup(task="moons", train=1500, validation=500, width=4, epochs=60, choose="easy", seed=2,
+                  rates=((0, 5e-3),)),
+            Setup(task="teacher", train=1500, validation=300, width=2, epochs=60, choose="easy", seed=3,
+                  rates=((0, 5e-3),)),
             Setup(task="diabetes", train=250, validation=60, width=4, epochs=60, decay=0.1, choose="easy"),
             Setup(train=1000, validation=200, width=3, epochs=60, choose="easy"),
             Setup(train=1000, validation=300, width=4, epochs=60, choose="easy", seed=4, rates=((0, 5e-3),)),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-LABELS = tuple(label for label in Label if label is not Label.CANNOT_TELL)
+LABELS: tuple[Label, ...] = tuple(label for label in Label if label is not Label.CANNOT_TELL)
 
 
 def generate(label: Label, seed: int) -> History:
@@ -49,15 +49,17 @@ def generate(label: Label, seed: int) -> History:
 def _decay(t: Array, random: np.random.Generator, slowest: float = 0.14) -> Array:
     """Return a fall from 1 to nearly 0 that has come to rest: exponential, stretched or after a short shoulder."""
     tau = random.uniform(0.03, slowest)
+    y: Array
     match random.integers(3):
         case 0:
-            return np.exp(-t / tau)
+            y = np.exp(-t / tau)
         case 1:
             y = (1 + t / (0.5 * tau)) ** -random.uniform(1.6, 2.5)
-            return (y - y[-1]) / (y[0] - y[-1])
+            y = (y - y[-1]) / (y[0] - y[-1])
         case _:
             y = 1 / (1 + np.exp((t - 2 * tau) / (0.5 * tau)))
-            return y / y[0]
+            y = y / y[0]
+    return y
 
 
 def _noise(random: np.random.Generator) -> float:

@@ -73,9 +73,10 @@ def _judged(paths: list[Path], wanted: Any, x: str) -> tuple[Judged, list[str]]:
             problems.append(str(error))
             continue
         for log in logs:
+            if log.problem:
+                problems.append(log.problem)
+                continue
             try:
-                if log.problem:
-                    raise UsageError(log.problem)
                 found = history_of(log.columns, wanted)
             except UsageError as error:
                 problems.append(str(error) if log.name in str(error) else f"{log.name}: {error}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nndoctor.curves.features import Measured, measure
 from nndoctor.curves.model import Label, Verdict
-from nndoctor.curves.rules import decide, poor_metric
+from nndoctor.curves.rules import decide, poor_metric, rises
 from nndoctor.curves.shape import FEWEST
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _why(label: Label, m: Measured) -> str:
             return (
                 f"the training loss fell by {max(f.learned, 0):.2g} standard deviations of its noise: it did not learn"
             )
-        case Label.OVERFITTING if f.validation_rise >= f.widened or math.isnan(f.widened):
+        case Label.OVERFITTING if rises(f, 1.0):
             return f"the validation loss rose by {_percent(f.validation_rise)} of the fall after its best at x = {best}"
         case Label.OVERFITTING:
             return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 from nndoctor.curves.shape import cleaned
 
@@ -24,18 +24,18 @@ def draw(runs: Sequence[tuple[str, History, Verdict]]) -> str:
     """Return the picture: one panel for each run, two side by side."""
     columns = min(COLUMNS, len(runs))
     rows = -(-len(runs) // columns)
-    root = Xml.Element(
+    root = ET.Element(
         "svg", xmlns="http://www.w3.org/2000/svg", width=str(columns * WIDTH), height=str(rows * HEIGHT),
         attrib={"font-family": "sans-serif", "font-size": "11"},
     )  # fmt: skip
-    Xml.SubElement(root, "rect", width="100%", height="100%", fill="white")
+    ET.SubElement(root, "rect", width="100%", height="100%", fill="white")
     for index, (name, history, verdict) in enumerate(runs):
         place = f"translate({index % columns * WIDTH},{index // columns * HEIGHT})"
-        _panel(Xml.SubElement(root, "g", transform=place), name, history, verdict)
-    return Xml.tostring(root, encoding="unicode") + "\n"
+        _panel(ET.SubElement(root, "g", transform=place), name, history, verdict)
+    return ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _panel(group: Xml.Element, name: str, history: History, verdict: Verdict) -> None:
+def _panel(group: ET.Element, name: str, history: History, verdict: Verdict) -> None:
     title = "".join(c if c.isprintable() else "?" for c in f"{name[-44:]}: {verdict.label}")
     _text(group, MARGIN, 16, title).set("font-weight", "bold")
     curves = {"training": cleaned(history.train), "validation": cleaned(history.validation)}
@@ -51,18 +51,18 @@ def _panel(group: Xml.Element, name: str, history: History, verdict: Verdict) ->
         up = (y - low_y) / (high_y - low_y) if high_y > low_y else 0.5
         return MARGIN + across * inner_x, HEAD + (1 - up) * inner_y
 
-    Xml.SubElement(group, "rect", x=str(MARGIN), y=str(HEAD), width=str(inner_x), height=str(inner_y),
+    ET.SubElement(group, "rect", x=str(MARGIN), y=str(HEAD), width=str(inner_x), height=str(inner_y),
                    fill="none", stroke="#999")  # fmt: skip
-    for value, y in ((high_y, HEAD + 9), (low_y, HEAD + inner_y)):
+    for value, y in ((high_y, HEAD + 9.0), (low_y, HEAD + inner_y)):
         _text(group, MARGIN - 4, y, f"{value:.3g}").set("text-anchor", "end")
-    for value, anchor, x in ((low_x, "start", MARGIN), (high_x, "end", MARGIN + inner_x)):
-        _text(group, x, HEAD + inner_y + 14, f"{value:g}").set("text-anchor", anchor)
+    for value, anchor, x in ((low_x, "start", 0.0), (high_x, "end", 1.0)):
+        _text(group, MARGIN + x * inner_x, HEAD + inner_y + 14, f"{value:g}").set("text-anchor", anchor)
     for number, (role, curve) in enumerate(shown.items()):
         _line(group, [at(x, y) for x, y in _thin(curve)], COLOURS[role])
         _text(group, MARGIN + number * 80, 32, role).set("fill", COLOURS[role])
     if verdict.best is not None and low_x <= verdict.best <= high_x:
         x = at(verdict.best, low_y)[0]
-        Xml.SubElement(group, "line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=str(HEAD), y2=str(HEAD + inner_y),
+        ET.SubElement(group, "line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=str(HEAD), y2=str(HEAD + inner_y),
                        stroke="#666", attrib={"stroke-dasharray": "3 3"})  # fmt: skip
 
 
@@ -71,12 +71,12 @@ def _thin(curve: Clean) -> list[tuple[float, float]]:
     return list(zip(curve.x[::stride].tolist(), curve.y[::stride].tolist(), strict=True))
 
 
-def _line(group: Xml.Element, points: Sequence[tuple[float, float]], colour: str) -> None:
+def _line(group: ET.Element, points: Sequence[tuple[float, float]], colour: str) -> None:
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    Xml.SubElement(group, "polyline", points=path, fill="none", stroke=colour, attrib={"stroke-width": "1.2"})
+    ET.SubElement(group, "polyline", points=path, fill="none", stroke=colour, attrib={"stroke-width": "1.2"})
 
 
-def _text(group: Xml.Element, x: float, y: float, text: str) -> Xml.Element:
-    element = Xml.SubElement(group, "text", x=f"{x:g}", y=f"{y:g}")
+def _text(group: ET.Element, x: float, y: float, text: str) -> ET.Element:
+    element = ET.SubElement(group, "text", x=f"{x:g}", y=f"{y:g}")
     element.text = text
     return element

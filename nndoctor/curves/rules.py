@@ -1,4 +1,7 @@
-"""The condition of each class, in the order in which they are asked. `k` is 1; 0.8 and 1.25 try it milder, stricter."""
+"""The condition of each class, in the order in which they are asked.
+
+`k` multiplies the thresholds: 1, or 0.8 and 1.25 to see how near a decision was.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ WIDE = 0.15
 """A gap of this share of the fall between levelled curves is more than the usual cost of unseen samples."""
 EASIER = 0.06
 STILL_FALLING = 0.02
-"""Share of the whole fall from the last but one tenth of the run to the last; five more such runs halve the rest."""
+"""Share of the whole fall from the last but one tenth of the run to the last; a fall that goes on evenly has 0.1."""
 NOISY = 0.08
 STANDSTILL = 0.25
 AFTER = 0.15
@@ -40,7 +43,10 @@ def sure(points: int, k: float) -> float:
 
 
 def diverging(f: Features, k: float) -> bool:
-    """The training loss ends high above its lowest, or in NaN; one that only jumped at first and rests does not."""
+    """The training loss ends high above its lowest, or in NaN.
+
+    One that only jumped at first and came to rest there has not learned, but does not diverge.
+    """
     rose = f.train_rise >= DIVERGED * k and f.train_rise_z >= sure(f.points_train, k)
     return f.lost or (rose and (f.train_fell >= 0.1 or f.train_climbs >= DIVERGED * k))
 

@@ -58,9 +58,7 @@ def test_the_unit_of_x_changes_nothing(history, exponent, shift) -> None:
 
 
 @settings(deadline=None, derandomize=True)
-@given(
-    st.lists(st.floats(), max_size=30), st.lists(st.floats(), max_size=30), st.lists(st.floats(), max_size=30)
-)
+@given(st.lists(st.floats(), max_size=30), st.lists(st.floats(), max_size=30), st.lists(st.floats(), max_size=30))
 def test_survives_anything(x, train, validation) -> None:
     history = History(Series(x[: len(train)], train[: len(x)]), Series(x[: len(validation)], validation[: len(x)]))
     verdict = classify(history)
@@ -122,7 +120,7 @@ def test_early_stopping_would_have_kept_the_lowest_point() -> None:
     validation = np.where(T < 0.4, 1 - 2 * T, 0.2 + 0.8 * (T - 0.4))
     verdict = classify(of(FALL, validation))
     assert verdict.label is Label.OVERFITTING
-    assert abs(verdict.best - 20) <= 1
+    assert verdict.best == pytest.approx(20, abs=1)
 
 
 def test_a_spike_that_recovers_is_no_divergence() -> None:

@@ -120,16 +120,18 @@ def test_tensorboard(tmp_path) -> None:
 
 def test_unclear_columns_are_asked_for(tmp_path) -> None:
     path = csv_of(tmp_path / "a.csv", "step,box_loss,cls_loss", [(e, fall(e), fall(e)) for e in EPOCHS])
-    with pytest.raises(UsageError, match="several columns may be the loss: box_loss, cls_loss; choose one with --train"):
+    with pytest.raises(
+        UsageError, match="several columns may be the loss: box_loss, cls_loss; choose one with --train"
+    ):
         only(path)
     assert only(path, train="box_loss").train == "box_loss"
-    with pytest.raises(UsageError, match="--val nope: no such column; there are: box_loss, cls_loss"):
+    with pytest.raises(UsageError, match=r"--val nope: no such column; there are: box_loss, cls_loss"):
         only(path, train="box_loss", validation="nope")
 
 
 def test_no_loss_at_all_names_what_there_is(tmp_path) -> None:
     path = csv_of(tmp_path / "a.csv", "step,speed", [(1, 2)])
-    with pytest.raises(UsageError, match="no column is named as a loss.*there are: speed"):
+    with pytest.raises(UsageError, match=r"no column is named as a loss.*there are: speed"):
         only(path)
 
 

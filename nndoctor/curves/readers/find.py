@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nndoctor.curves.readers.columns import TRAIN_WORDS, VALIDATION_WORDS
@@ -13,6 +12,7 @@ from nndoctor.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from nndoctor.curves.readers.columns import Points
 
