@@ -52,9 +52,9 @@ class Features:
     validation_late: float = NO_NUMBER
     validation_late_z: float = NO_NUMBER
     noise: float = NO_NUMBER
-    """Noise of one validation value, as a share."""
+    """Noise of one validation value (of a long curve: of the mean of a bin), as a share."""
     noise_ratio: float = NO_NUMBER
-    """The same as a multiple of the training loss's noise after thinning to as many points."""
+    """The same as a multiple of the noise of the training loss."""
     gap: float = NO_NUMBER
     """Validation minus training loss over the last fifth, as a share."""
     gap_z: float = NO_NUMBER
@@ -194,7 +194,7 @@ def _of_validation(s: Shape, scale: float, tiny: float) -> dict[str, float]:
         "validation_rise_z": rise_z,
         "validation_late": late / scale,
         "validation_late_z": _z(late, math.hypot(s.error(0.8, 0.9), s.error(0.9, 1.0)), tiny),
-        "noise": s.noise / scale,
+        "noise": s.fine / scale,
     }
 
 
@@ -212,7 +212,7 @@ def _of_both(t: Shape, v: Shape, scale: float, tiny: float) -> dict[str, float]:
         "gap_z": _z(abs(gap), error, tiny),
         "widened": (gap - before) / scale,
         "below": float((v.y[late] < trains[late]).mean()) if late.any() else NO_NUMBER,
-        "noise_ratio": v.noise / max(t.fine, tiny, 1e-300),
+        "noise_ratio": v.fine / max(t.fine, tiny, 1e-300),
     }
 
 

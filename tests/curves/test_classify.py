@@ -81,6 +81,13 @@ def test_a_million_points_in_seconds() -> None:
     assert classify(history).label is Label.GOOD_FIT
 
 
+def test_noise_of_steps_that_are_many_is_none_of_the_curve() -> None:
+    random = np.random.default_rng(0)
+    train = np.exp(-np.linspace(0, 1, 20_000) / 0.1)
+    noise = 0.1 * random.standard_normal((2, len(train)))
+    assert classify(of(train + noise[0], train + 0.01 + noise[1])).label is Label.GOOD_FIT
+
+
 def test_four_points_are_too_few() -> None:
     verdict = classify(of([4, 3, 2, 1], [4, 3, 2, 1]))
     assert verdict.label is Label.CANNOT_TELL
