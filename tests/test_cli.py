@@ -55,6 +55,7 @@ def test_the_commands() -> None:
         ),
         ("report", "--config --baseline --update-baseline --checks --select --ignore --fail-on --format -q -v"),
         ("checks", "--format"),
+        ("curves", "--train --val --metric --x --picture --fail-on --format"),
         ("explain", ""),
     ],
 )
@@ -74,7 +75,9 @@ def test_version_and_no_command(capsys: pytest.CaptureFixture[str]) -> None:
 HEAVY = ("torch", "pandas", "sklearn", "scipy", "numpy")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["checks"], ["explain", "R18"], ["check", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["checks"], ["explain", "R18"], ["check", "--help"], ["curves", "--help"]]
+)
 def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
     code = f"import sys; from nndoctor import cli; cli.run({arguments!r}); print(sorted(sys.modules), file=sys.stderr)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
