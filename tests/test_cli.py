@@ -39,7 +39,7 @@ def test_the_commands() -> None:
     text = subprocess.run(
         [sys.executable, "-m", "nndoctor", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for word in ("check", "report", "checks", "explain", "--version", "130 interrupted"):
+    for word in ("check", "report", "checks", "explain", "init", "--version", "130 interrupted"):
         assert word in text
 
 
@@ -48,10 +48,14 @@ def test_the_commands() -> None:
     [
         (
             "check",
-            "-m --select --ignore --fail-on --out --budget --steps --seed --patience --format -q --quiet -v --verbose",
+            (
+                "-m --all --config --quick --baseline --update-baseline --checks --select --ignore --fail-on "
+                "--out --budget --steps --scan --seed --patience --format -q --quiet -v --verbose"
+            ),
         ),
-        ("report", "--select --ignore --fail-on --format -q -v"),
+        ("report", "--config --baseline --update-baseline --checks --select --ignore --fail-on --format -q -v"),
         ("checks", "--format"),
+        ("curves", "--train --val --metric --x --picture --fail-on --format"),
         ("explain", ""),
     ],
 )
@@ -71,7 +75,9 @@ def test_version_and_no_command(capsys: pytest.CaptureFixture[str]) -> None:
 HEAVY = ("torch", "pandas", "sklearn", "scipy", "numpy")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["checks"], ["explain", "R18"], ["check", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["checks"], ["explain", "R18"], ["check", "--help"], ["curves", "--help"]]
+)
 def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
     code = f"import sys; from nndoctor import cli; cli.run({arguments!r}); print(sorted(sys.modules), file=sys.stderr)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
@@ -190,6 +196,7 @@ def bad_files(folder: Path) -> None:
         (["check", "--budget", "soon", "train.py"], "Invalid value for '--budget'"),
         (["check", "--budget", "nan", "train.py"], "--budget must be"),
         (["check", "--steps", "0", "train.py"], "--steps must be"),
+        (["check", "--scan", "-1", "train.py"], "--scan must be"),
         (["check", "--seed", "-1", "train.py"], "--seed must"),
         (["check", "--out", "train.py", "train.py"], "cannot write to"),
         (["check", "--format", "xml", "train.py"], "xml"),

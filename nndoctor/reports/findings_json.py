@@ -13,19 +13,33 @@ from nndoctor.records import Experiment
 from nndoctor.reports.places import shown_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from nndoctor.diagnose import Diagnosis, Entry, Outcome
     from nndoctor.recording import Recording
+    from nndoctor.reports.examined import Examined
 
 SCHEMA = 1
 
 
 def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
     """Return the whole document as text. NaN and infinity become null: JSON has neither."""
+    return _written(_document(run, diagnosis, folder))
+
+
+def render_all(examined: Sequence[Examined]) -> str:
+    """Return the document of one run, or of several under `targets` with the worst exit code."""
+    documents = [{"name": e.name, **_document(e.run, e.diagnosis, e.folder)} for e in examined]
+    if len(examined) == 1:
+        return render(examined[0].run, examined[0].diagnosis, examined[0].folder)
+    worst = max((int(e.diagnosis.verdict.exit_code) for e in examined), default=0)
+    return _written({"schema": SCHEMA, "nndoctor": nndoctor.__version__, "exit_code": worst, "targets": documents})
+
+
+def _document(run: Recording, diagnosis: Diagnosis, folder: Path) -> dict[str, Any]:
     verdict = diagnosis.verdict
-    document = {
+    return {
         "schema": SCHEMA,
         "nndoctor": nndoctor.__version__,
         "target": run.environment("target"),
@@ -34,10 +48,14 @@ def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
         "why": verdict.why,
         "run": str(folder),
         "diagnosis": [_entry(entry) for entry in diagnosis.entries],
+        "accepted": [{**_entry(each.entry), "accepted_by": each.by} for each in diagnosis.accepted],
         "outcomes": [_outcome(outcome) for outcome in diagnosis.outcomes],
         "experiments": [_experiment(row) for row in run.rows(Experiment)],
         "seconds": _seconds(run),
     }
+
+
+def _written(document: dict[str, Any]) -> str:
     return json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

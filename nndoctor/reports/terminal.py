@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from nndoctor.causes import Cause, Fired
-    from nndoctor.diagnose import Diagnosis, Entry
+    from nndoctor.diagnose import Accepted, Diagnosis, Entry
     from nndoctor.recording import Recording
 
 WIDEST = 100
@@ -55,6 +55,8 @@ def show(
     notes = [c for c in diagnosis.causes if c.root.severity is Severity.NOTE]
     if notes and not verbose:
         console.print(Group(*_notes(notes)))
+    if diagnosis.accepted:
+        console.print(Group(Text(""), *(_accepted(each) for each in diagnosis.accepted)))
     console.print(checklist.draw(diagnosis, verbose=verbose))
     if told := remarks.on_the_run(run, verbose=verbose):
         console.print(Padding(told, (1, 0, 0, 0)))
@@ -82,9 +84,10 @@ def verdict_line(run: Recording, diagnosis: Diagnosis) -> Text:
             if verdict.why:
                 text.append(f"; {clean(verdict.why)}")
         case "healthy":
-            text.append(": no fault was found")
+            text.append(": no new fault was found" if diagnosis.accepted else ": no fault was found")
             count = sum(entry.severity is Severity.WARNING for entry in entries)
             text.append(f", {plural(count, 'warning')}" if count else "")
+            text.append(f", {len(diagnosis.accepted)} accepted" if diagnosis.accepted else "")
         case "inconclusive":
             text.append(f" could not be judged in full: {clean(verdict.why) or 'too little was seen'}")
         case "crashed":
@@ -125,6 +128,13 @@ def _notes(notes: list[Cause]) -> Iterator[RenderableType]:
         for fired in (cause.root, *cause.symptoms):
             for finding in fired.findings:
                 yield _hanging(Text.assemble(("note ", "cyan"), fired.check.name, ": ", clean(finding.message)))
+
+
+def _accepted(each: Accepted) -> RenderableType:
+    entry = each.entry
+    place = f" at {shown(entry.where)}" if entry.where else ""
+    told = f"{entry.check.name}{place}: {entry.finding.message} (accepted by {each.by})"
+    return _hanging(Text.assemble(("accepted ", "cyan"), clean(told)))
 
 
 def _finding(entry: Entry, *, verbose: bool) -> RenderableType:

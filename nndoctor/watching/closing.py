@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from nndoctor import run_folder
 from nndoctor.cli import guarded
-from nndoctor.commands import options, showing
+from nndoctor.commands import showing
+from nndoctor.commands.asked import Asked
+from nndoctor.commands.outputs import outputs
 
 if TYPE_CHECKING:
     from nndoctor.watching.script import Config
@@ -19,14 +21,10 @@ def conclude(config: Config, code: int) -> int:
     sys.stdout.flush()
 
     def report() -> int:
-        chosen = showing.Chosen.by(config.select, config.ignore, options.Threshold(config.fail_on).severity)
-        return showing.conclude(
-            run_folder.opened(Path(config.run)),
-            chosen,
-            [options.Format(name) for name in config.formats],
-            verbose=config.verbose,
-            quiet=config.quiet,
-        )
+        asked = Asked(select=config.select, ignore=config.ignore, fail_on=config.fail_on)
+        examined = showing.examined(run_folder.opened(Path(config.run)), showing.Chosen.by(asked))
+        showing.publish([examined], outputs(config.formats), verbose=config.verbose, quiet=config.quiet)
+        return int(examined.diagnosis.verdict.exit_code)
 
     judged = guarded(report)
     return code or judged
