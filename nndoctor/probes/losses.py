@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nndoctor.places import user_place
 from nndoctor.probes import graph, scoring
@@ -177,10 +177,10 @@ class Losses(Listener):
             return ""
         module = self.session.stack[-1].module
         path = self.session.names.path(module)
-        root = type(module).__name__
-        if path.partition("#")[0] != root or not root.endswith("Loss"):
+        kind = type(module).__name__
+        if path.partition("#")[0] != kind or not isinstance(module, nn.modules.loss._Loss):
             return path
-        first = self._rebuilt.setdefault((root, file, line), path)
+        first = self._rebuilt.setdefault((kind, file, line), path)
         return path if self.session.names.is_alive(first) else first
 
 

@@ -65,7 +65,7 @@ class Modules(Listener):
             self._calls[name] += 1
             if name not in self.order:
                 self.order[name] = len(self.order)
-        if self.session.stack:
+        if self.session.stack and not isinstance(module, nn.modules.loss._Loss):  # a criterion has nothing to register
             top = self.session.names.root_of(module)
             elsewhere = top is not self.session.names.root_of(self.session.stack[0].module)
             if elsewhere and len(self._stray) < MOST_STRAYS:  # layers built anew in every step would pile up
