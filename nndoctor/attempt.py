@@ -30,7 +30,10 @@ OVERDUE = 60.0
 GRACE = 5.0
 """Seconds between asking a process to end and ending it."""
 
-EndedBy = Literal["itself", "patience", "overdue", "interrupt"]
+ALONE = 25.0
+"""Seconds without progress after which a child is ended that may wait for another process which is gone."""
+
+EndedBy = Literal["itself", "patience", "overdue", "interrupt", "alone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,10 @@ class Attempt:
         patience: float,
         show: Callable[[Mapping[str, Any]], None],
         echo: Callable[[str], None] | None = None,
+        alone: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`alone` says whether processes that the child trains together with have ended."""
+        self._alone = alone
         self._command = list(command)
         self._folder = folder
         self._patience = patience
@@ -128,8 +134,11 @@ class Attempt:
         return "itself"
 
     def _must_end(self) -> EndedBy | None:
-        if time.monotonic() - self._alive > self._patience:
+        silent = time.monotonic() - self._alive
+        if silent > self._patience:
             return "patience"
+        if silent > ALONE and self._alone():
+            return "alone"
         left = self._last.get("left")
         return "overdue" if isinstance(left, int | float) and left < -OVERDUE else None
 
@@ -213,6 +222,14 @@ def last_user_frame(log: Path) -> str:
         if not file.startswith(("<", ours, python)) and "site-packages" not in file:
             return f"{file}:{number} in {function}"
     return ""
+
+
+def in_collective(log: Path) -> bool:
+    """Whether the last stack that was dumped ends in a collective, or in a backward pass that holds one."""
+    text = log.read_text("utf-8", "replace") if log.exists() else ""
+    _, mark, stack = text.rpartition("Current thread 0x")
+    innermost = next((line for line in stack.splitlines()[1:] if line.startswith('  File "')), "")
+    return bool(mark) and any(f"torch/{part}/" in innermost for part in ("distributed", "autograd", "nn/parallel"))
 
 
 def _wait(child: subprocess.Popen[bytes], seconds: float) -> bool:

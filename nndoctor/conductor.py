@@ -105,7 +105,7 @@ class Conductor:
             self.coasting
             and self.owned.fresh_optimizer
             and self.session.segment + 1 < MOST_SEGMENTS
-            and self.left() > 0
+            and (self.left() > 0 or self.session.config.world > 1)
         )
 
     def awaits_training(self) -> bool:
@@ -158,7 +158,7 @@ class Conductor:
         if self.state == "diet":
             self._advance()
         elif self.coasting:
-            self.ending.stop_if_overdue()
+            self.ending.batch_asked()
         self._open = True
 
     def finish_step(self) -> None:
@@ -193,7 +193,8 @@ class Conductor:
             return
         elapsed = time.monotonic() - self._began - self._waited
         full = diet.name == OBSERVE and self.store.full
-        if self.session.step >= diet.wanted or elapsed > diet.seconds or full or diet.enough(self.result):
+        early = not diet.lockstep and (elapsed > diet.seconds or full or diet.enough(self.result))
+        if self.session.step >= diet.wanted or early:
             self._end_diet()
             try:
                 following = self._plan.send(self.result)
@@ -358,6 +359,8 @@ class Conductor:
     @ours
     def keep(self, batch: Any) -> None:
         """Remember a batch of `observe`, so that it can be served again."""
+        if self.diet is not None and self.diet.lockstep:  # no experiment follows
+            return
         self.store.keep_batch(batch, self.session.step)
 
     @ours

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sys
 import time
@@ -14,11 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nndoctor import run_folder
-from nndoctor.attempt import Attempt, Ended, last_user_frame
+from nndoctor.attempt import Attempt, Ended, in_collective, last_user_frame
+from nndoctor.ranks import Peers, Ranks
+from nndoctor.ranks_merged import merge
 from nndoctor.recording import Recorder, Recording
-from nndoctor.records import OBSERVE, Environment, Event, Experiment
+from nndoctor.records import OBSERVE, Environment, Event, Experiment, RankEnd
 from nndoctor.target import ensure_runnable
+from nndoctor.verdict import own_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,19 +65,53 @@ def examine(
     Raises `UsageError` before anything is started where the target or the folder cannot be used.
     """
     ensure_runnable(settings.target)
-    folder = run_folder.create(settings.target.short, settings.out)
+    ranks = Ranks.of(os.environ)
+    folder = ranks.folder(settings)
+    peers = Peers(ranks, ranks.run_of(folder))
     started = time.monotonic()
     plan: Plan | None = Plan(skip=settings.skip, budget=settings.budget)
-    with _termination_as_interrupt():
+    with _termination_as_interrupt(), ranks.announced(settings):
         while plan is not None:
-            attempt = Attempt(command, folder, patience=settings.patience, show=show, echo=echo)
-            ended = attempt.run(configuration(settings, folder, plan))
+            attempt = Attempt(command, folder, patience=settings.patience, show=show, echo=echo, alone=peers.gone)
+            ended = attempt.run({**configuration(settings, folder, plan), "rank": ranks.rank, "world": ranks.world})
             seen = _so_far(folder)
             _write_ending(settings, folder, seen, ended, time.monotonic() - started)
+            if ranks.world > 1:
+                _meet(settings, folder, peers, ended)
+                break
             if ended.by not in ("itself", "patience") or settings.plan != "check":
                 break
             plan = next_plan(seen, plan, _left(ended, seen, settings), hung=ended.by == "patience")
     return folder
+
+
+def _meet(settings: Settings, folder: RunFolder, peers: Peers, ended: Ended) -> None:
+    """Tell the other ranks how this one has ended; rank 0 adds what they have seen to its own recording."""
+    peers.tell(_rank_end(peers.ranks.rank, folder, ended))
+    if peers.ranks.rank == 0:
+        merge(folder.path, peers.ends())
+
+
+def _rank_end(rank: int, folder: RunFolder, ended: Ended) -> RankEnd:
+    seen = _so_far(folder)
+    failure = own_failure(seen)
+    how = {"patience": "hung", "alone": "waited", "overdue": "waited"}.get(ended.by, "finished")
+    if ended.by == "itself" and ended.signal_name:
+        how = "killed"
+    elif ended.by == "itself" and failure is not None:
+        how = "failed"
+    event = next((e for e in reversed(seen.rows(Event)) if e.kind == "timeout"), None) if how == "hung" else failure
+    end = RankEnd(
+        rank=rank,
+        how=how,
+        at=time.time(),
+        last_step=int(ended.last.get("step", -1)),
+        in_collective=in_collective(folder.log),
+    )
+    if event is None:
+        return end
+    place = {"file": event.file, "line": event.line, "function": event.function}
+    return replace(end, text=event.text, experiment=event.experiment, **place)
 
 
 def configuration(settings: Settings, folder: RunFolder, plan: Plan) -> dict[str, Any]:
@@ -181,7 +218,9 @@ def _ending(folder: RunFolder, ended: Ended, seen: Recording, settings: Settings
     running = next((e.name for e in reversed(seen.rows(Experiment)) if e.outcome == "running"), "")
     experiment = running or OBSERVE
     step = int(ended.last.get("step") or 0)
-    if ended.by == "patience":
+    if ended.by == "alone":
+        yield Event(kind="cut", experiment=experiment, step=step, text="waited for another process that was gone")
+    elif ended.by == "patience":
         yield _hang(folder, settings.patience, experiment, step)
     elif ended.by == "overdue":
         yield Event(kind="cut", experiment=experiment, step=step, text="the script overran the budget and was ended")

@@ -19,6 +19,8 @@ COAST_BATCHES = 2
 """Batches of the training loader in each later epoch: enough to see in which mode it trains now."""
 COAST_SHARE = 0.07
 """Share of the budget for what the script does after the experiments."""
+LOCKSTEP_BATCHES = 8
+"""Batches after which each of several processes stops: the clock would stop each at another one."""
 STUBBORN = 50
 """How often a script may swallow the stop before its process is ended."""
 
@@ -35,6 +37,7 @@ class Ending:
         self.seconds = max(1.0, COAST_SHARE * session.config.budget)
         """For how long the script may coast."""
         self._began = 0.0
+        self._batches = 0
         self._cut_epoch = False
 
     def coast(self) -> None:
@@ -50,8 +53,16 @@ class Ending:
 
     def stop_if_overdue(self) -> None:
         """Stop a script that has coasted long enough."""
-        if time.monotonic() - self._began > self.seconds:
+        if self.session.config.world == 1 and time.monotonic() - self._began > self.seconds:
             self.stop("the time for what follows the experiments was over")
+
+    def batch_asked(self) -> None:
+        """Stop a script that asks for a further batch to train on and has coasted long enough."""
+        self._batches += 1
+        if self.session.config.world == 1:
+            self.stop_if_overdue()
+        elif self._batches > LOCKSTEP_BATCHES:
+            self.stop(f"{LOCKSTEP_BATCHES} batches after the experiments")
 
     def stop(self, why: str) -> None:
         """End the script. Raises `PatientStop`."""

@@ -21,6 +21,7 @@ from nndoctor.experiments.custom_functions import CustomFunctions
 from nndoctor.experiments.eval_gap import eval_gap
 from nndoctor.experiments.independence import from_the_start, independence
 from nndoctor.experiments.ladder import ladder
+from nndoctor.experiments.lockstep import observe_only
 from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
@@ -43,6 +44,7 @@ from nndoctor.probes.norms import Norms
 from nndoctor.probes.own_targets import ANSWERS, OwnTargets
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
+from nndoctor.probes.ranks import Ranks
 from nndoctor.probes.speed import Speed
 from nndoctor.probes.steps import Steps
 from nndoctor.probes.terms import Terms
@@ -96,7 +98,11 @@ class Patient:
         speed = Speed(self.session, self.conductor)
         self.session.listen(speed)
         self.conductor.on_compiled = speed.compiled
-        self.scratch = Scratch(folder / "scratch", self._saved)
+        self.ranks = Ranks(self.session, self.conductor) if config.world > 1 else None
+        if self.ranks is not None:
+            self.session.listen(self.ranks)
+        shared = folder.parent if config.rank else folder
+        self.scratch = Scratch(shared / "scratch", self._saved, shared=config.world > 1)
 
     def run(self) -> int:
         """Run the script to its end, however it ends. Returns the exit code of the process.
@@ -109,6 +115,8 @@ class Patient:
         hooks = Hooks(self.session, self.conductor)
         hooks.install(patches)
         self.scratch.install(self.files)
+        if self.ranks is not None:
+            self.ranks.install(patches)
         failure = ""
         code = 0
         try:
@@ -125,7 +133,8 @@ class Patient:
         self._finish(failure)
         hooks.remove()
         patches.undo()
-        self.scratch.close()
+        if self.config.rank == 0:
+            self.scratch.close()
         self.recorder.close()
         return code
 
@@ -145,6 +154,8 @@ class Patient:
             run_script(self.config.target, self.config.arguments)
 
     def _plan(self, conductor: Conductor) -> Plan:
+        if self.config.world > 1:
+            return observe_only(conductor)
         return ladder(conductor) if self.config.plan == "ladder" else plan(conductor, self._inspect)
 
     def _inspect(self) -> None:
@@ -179,7 +190,7 @@ class Patient:
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 self.conductor.script_ended(failure)
-                if failure != "interrupted" and self.config.plan == "check":
+                if failure != "interrupted" and self.config.plan == "check" and self.config.rank == 0:
                     self._compare_splits()
             except Exception as error:  # noqa: BLE001
                 self.session.failed("the end of the run", error)

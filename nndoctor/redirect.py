@@ -73,7 +73,7 @@ def _install_torch(overlay: Overlay, patches: Patches) -> None:
 
 
 def _install_safetensors(overlay: Overlay, patches: Patches) -> None:
-    """Redirect the format of checkpoints that is read and written in Rust. Imported first, since others copy its names."""
+    """Redirect what is read and written in Rust. The package is imported here, before others copy its names."""
     if find_spec("safetensors") is None:
         return
     import safetensors

@@ -2,7 +2,7 @@
 
 What it writes lies under the run's scratch folder, and it reads it back from there. Covered is what goes through
 Python: `open`, `os`, `shutil`, and with them numpy, pandas, json, pickle, logging, zipfile, TensorBoard; and of what
-writes from C by a path alone `torch.save`, `torch.jit.save`, `torch.export.save` and safetensors. Forked workers are covered
+writes by a path alone `torch.save`, `torch.jit.save`, `torch.export.save` and safetensors. Forked workers are covered
 too.
 
 Not covered: other writers in C that take a path (h5py, sqlite3, pyarrow, cv2), readers in C for files that
@@ -42,8 +42,11 @@ class Scratch:
     Exit handlers and writer threads (TensorBoard's) write as late as that.
     """
 
-    def __init__(self, folder: Path, note: Callable[[str, str], None]) -> None:
-        """Write under `folder`, whose parent is the run's folder; `note("save", "<path> -> <place>")` once per path."""
+    def __init__(self, folder: Path, note: Callable[[str, str], None], *, shared: bool = False) -> None:
+        """Write under `folder`, whose parent is the run's folder; `note("save", "<path> -> <place>")` once per path.
+
+        `shared`: by several processes, each of which sees what the others have written.
+        """
         self._folder = folder.absolute()
         self._note = note
         self._process = os.getpid()
@@ -53,10 +56,12 @@ class Scratch:
         # A project may well lie in the folder for temporary files: what is below it is the user's all the same.
         is_temporary = start.startswith(os.path.join(os.path.realpath(tempfile.gettempdir()), ""))
         self._project = os.path.join(start, "") if is_temporary else "\0"
-        root = next(place for place in (self._folder / str(number) for number in count(1)) if not place.exists())
+        places = (self._folder / str(number) for number in count(1))
+        root = self._folder / "ranks" if shared else next(place for place in places if not place.exists())
         real_root = os.path.join(self._run, self._folder.name, root.name)
         self.overlay = Overlay(real_root, start, is_free=self._is_free, said=self._said)
         self.overlay.made = self._made
+        self.overlay.shared = shared
 
     def install(self, patches: Patches) -> None:
         """Replace the functions that write, remove or look for files, Python's and torch's."""

@@ -54,6 +54,10 @@ class Config:
     attempt: int = 0
     plan: str = "check"
     """Which experiments: `check` or `ladder`."""
+    rank: int = 0
+    """Which of the processes that train together this is."""
+    world: int = 1
+    """How many of them there are."""
 
     @classmethod
     def read(cls, path: Path) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from nndoctor.commands import showing
 from nndoctor.commands.asked import configured, settled
 from nndoctor.commands.outputs import Output, outputs
 from nndoctor.errors import ExitCode, UsageError
+from nndoctor.ranks import Ranks
 from nndoctor.reports import live
 from nndoctor.run_folder import fitting
 from nndoctor.settings import Settings, Target
@@ -47,6 +49,9 @@ def one(context: typer.Context, config: Path | None, target: Target) -> int:
         target = replace(target, arguments=section.arguments)
     wanted = outputs(asked.formats or ())
     ensure_runnable(target)
+    if Ranks.of(os.environ).rank > 0:  # rank 0 reports over all of them
+        doctor.examine(_settings(asked, target), show=lambda _report: None)
+        return int(ExitCode.HEALTHY)
     found = _done(Job(str(target), _settings(asked, target), showing.Chosen.by(asked), Path.cwd()))
     showing.publish([found], wanted, verbose=asked.verbose, quiet=asked.quiet)
     return int(found.diagnosis.verdict.exit_code)

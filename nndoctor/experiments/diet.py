@@ -43,6 +43,8 @@ class Diet:
     """Begin from the start state; else from where the diet before has ended."""
     rate: Callable[[int], float] | None = None
     """Factor of the learning rate by step, on top of `lr_factor`."""
+    lockstep: bool = False
+    """It ends after `wanted` steps and by nothing else: other processes do the same."""
 
     def row(self, result: Result, steps: int, outcome: str, why: str = "") -> Experiment:
         """Return what is recorded of the experiment after so many steps."""

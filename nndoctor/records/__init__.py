@@ -52,6 +52,7 @@ from nndoctor.records.objective import (
     StepDirection,
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
+from nndoctor.records.ranks import Rank, RankBatch, RankEnd, RankState, SamplerPass
 from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, WorkerRandomness
 from nndoctor.records.speed import CompiledCalls, Devices
 
@@ -103,6 +104,11 @@ KINDS: tuple[type[Record], ...] = (
     Devices,
     CompiledCalls,
     Rung,
+    Rank,
+    RankState,
+    RankBatch,
+    RankEnd,
+    SamplerPass,
     Experiment,
     Event,
     Environment,
@@ -161,10 +167,15 @@ __all__ = [
     "Parameter",
     "PassUse",
     "Placed",
+    "Rank",
+    "RankBatch",
+    "RankEnd",
+    "RankState",
     "Record",
     "Recreated",
     "Redraw",
     "Rung",
+    "SamplerPass",
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",

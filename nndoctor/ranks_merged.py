@@ -1,0 +1,93 @@
+"""From the recordings of all ranks to one: rank 0's, with what tells the ranks apart, and who stopped the others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nndoctor.errors import RecordingError
+from nndoctor.recording import FILE_NAME, Recorder, Recording
+from nndoctor.records import COAST, OBSERVE, TRAIN, Batch, Event, Rank, RankBatch, RankEnd, RankState, SamplerPass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from nndoctor.records import Record
+
+AFTERMATH = (
+    "Connection closed by peer",
+    "Connection reset by peer",
+    "Broken pipe",
+    "ncclRemoteError",
+    "recvValue failed",
+)
+"""What torch.distributed says in a rank whose partner is gone."""
+KINDS = {"failed": "exception", "killed": "killed", "missing": "killed", "hung": "timeout"}
+
+
+def merge(run: Path, ends: Sequence[RankEnd]) -> None:
+    """Add to rank 0's recording what the other ranks recorded, and the one failure that the others followed from."""
+    own = Recording.open(run / FILE_NAME)
+    recorder = Recorder(run / FILE_NAME)
+    for row in _batches(own, 0):
+        recorder.add(row)
+    for end in ends[1:]:
+        for row in _rows(run / f"rank-{end.rank}" / FILE_NAME, end.rank):
+            recorder.add(row)
+    guilty = culprit(ends)
+    for end in ends:
+        recorder.add(replace(end, culprit=end is guilty))
+    if guilty is not None and guilty.rank != 0:
+        recorder.add(_event(guilty))
+    recorder.close()
+
+
+def culprit(ends: Iterable[RankEnd]) -> RankEnd | None:
+    """Return the rank that stopped first by itself: one that died, else one that hung while others waited for it."""
+    ends = list(ends)
+    died = [e for e in ends if e.how in ("failed", "killed") and not any(text in e.text for text in AFTERMATH)]
+    if died:
+        return min(died, key=lambda end: end.at)
+    hung = [e for e in ends if e.how == "hung"]
+    alone = [e for e in hung if not e.in_collective] or hung
+    if alone:
+        return min(alone, key=lambda end: (end.last_step, end.rank))
+    return next((e for e in ends if e.how == "missing"), None)
+
+
+def _rows(path: Path, rank: int) -> Iterator[Record]:
+    try:
+        recording = Recording.open(path)
+    except RecordingError:
+        return  # it died before it could record anything; its end says so
+    for kind in (Rank, RankState, SamplerPass):
+        yield from recording.rows(kind)
+    yield from _batches(recording, rank)
+
+
+def _batches(recording: Recording, rank: int) -> Iterator[RankBatch]:
+    """Yield a hash of what was trained on in each step: the inputs, or all leaves where none was told apart."""
+    steps: defaultdict[tuple[int, int], list[Batch]] = defaultdict(list)
+    for row in recording.rows(Batch):
+        if row.experiment == OBSERVE and row.split == TRAIN and row.own and row.content:
+            steps[row.segment, row.step].append(row)
+    for (segment, step), rows in sorted(steps.items()):
+        inputs = [row.content for row in rows if "input" in row.role] or [row.content for row in rows]
+        content = hashlib.blake2b("".join(inputs).encode(), digest_size=12).hexdigest()
+        yield RankBatch(rank=rank, segment=segment, step=step, content=content)
+
+
+def _event(end: RankEnd) -> Event:
+    """Return the failure of another rank as one that the verdict knows."""
+    return Event(
+        kind=KINDS[end.how],
+        text=f"rank {end.rank}: {end.text}",
+        experiment=COAST if end.experiment == COAST else OBSERVE,
+        step=max(0, end.last_step),
+        file=end.file,
+        line=end.line,
+        function=end.function,
+    )
