@@ -110,8 +110,14 @@ def _rank_end(rank: int, folder: RunFolder, ended: Ended) -> RankEnd:
     )
     if event is None:
         return end
-    place = {"file": event.file, "line": event.line, "function": event.function}
-    return replace(end, text=event.text, experiment=event.experiment, **place)
+    return replace(
+        end,
+        text=event.text,
+        experiment=event.experiment,
+        file=event.file,
+        line=event.line,
+        function=event.function,
+    )
 
 
 def configuration(settings: Settings, folder: RunFolder, plan: Plan) -> dict[str, Any]:

@@ -191,7 +191,8 @@ class Hooks:
 
             def begin() -> Iterator[Any]:
                 with self.session.loading():  # what a subclass asks of its base, or of a loader that it wraps
-                    return original(loader)
+                    inner: Iterator[Any] = original(loader)
+                    return inner
 
             return Served(begin(), loader, self.conductor.loader_feed, begin, place)
 

@@ -32,8 +32,8 @@ def merge(run: Path, ends: Sequence[RankEnd]) -> None:
     """Add to rank 0's recording what the other ranks recorded, and the one failure that the others followed from."""
     own = Recording.open(run / FILE_NAME)
     recorder = Recorder(run / FILE_NAME)
-    for row in _batches(own, 0):
-        recorder.add(row)
+    for batch in _batches(own, 0):
+        recorder.add(batch)
     for end in ends[1:]:
         for row in _rows(run / f"rank-{end.rank}" / FILE_NAME, end.rank):
             recorder.add(row)

@@ -133,7 +133,7 @@ class Ranks(Listener):
         return any(hasattr(p, "to_local") or type(p).__name__ == "FlatParameter" for p in self._trained.values())
 
     def _pass_began(self, served: Served) -> None:
-        sampler = getattr(served.loader, "sampler", None)
+        sampler: Any = getattr(served.loader, "sampler", None)
         if not hasattr(sampler, "set_epoch") or not hasattr(sampler, "num_replicas"):
             return
         name = self.session.names.numbered(served.loader)

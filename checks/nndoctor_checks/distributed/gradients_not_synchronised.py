@@ -70,7 +70,7 @@ def gradients_not_synchronised(run: Recording, *, min_share: float = 0.9, min_st
         advice=_advice(rows),
         severity=None if _certain(rows, len(steps)) else Severity.WARNING,
         certain=_certain(rows, len(steps)),
-        evidence=(Measure("share of steps with different gradients", len(bad) / len(steps), min_share),),
+        evidence=(Measure("share of steps with different gradients", len(bad) / len(steps), f"{min_share:g}"),),
     )
 
 

@@ -67,5 +67,5 @@ def same_data_on_all_ranks(run: Recording, *, min_share: float = 0.9, min_steps:
         else "Give the loader a `DistributedSampler(data)` in place of `shuffle=True`.",
         severity=None if in_parallel(rows) else Severity.WARNING,
         certain=in_parallel(rows),
-        evidence=(Measure("share of steps with one batch on all ranks", same / len(together), min_share),),
+        evidence=(Measure("share of steps with one batch on all ranks", same / len(together), f"{min_share:g}"),),
     )
