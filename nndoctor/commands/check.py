@@ -29,6 +29,8 @@ def check(
         float, typer.Option(metavar="SECONDS", help="Without progress for so long, the script counts as hanging.")
     ] = 300.0,
     formats: options.Formats = None,
+    diff: options.Diff = False,
+    diff_to: options.DiffTo = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -50,10 +52,11 @@ def check(
         verbose=verbose,
         quiet=quiet,
     )
+    wanted = showing.Wanted.of(formats or [], diff=diff, diff_to=diff_to)
     chosen = showing.Chosen.by(select or [], ignore or [], fail_on.severity)
     errors = showing.error_console()
     with live.line(errors, wanted=not quiet) as show:
         echo = showing.echo_to(errors) if verbose else None
         folder = doctor.examine(settings, show=show, echo=echo)
-    code = showing.conclude(folder, chosen, formats or [], verbose=verbose, quiet=quiet)
+    code = showing.conclude(folder, chosen, wanted, verbose=verbose, quiet=quiet)
     raise typer.Exit(code)

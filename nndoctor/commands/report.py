@@ -17,6 +17,8 @@ def report(
     ignore: options.Ignore = None,
     fail_on: options.FailOn = options.Threshold.ERROR,
     formats: options.Formats = None,
+    diff: options.Diff = False,
+    diff_to: options.DiffTo = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -24,6 +26,7 @@ def report(
     from nndoctor import run_folder
     from nndoctor.commands import showing
 
+    wanted = showing.Wanted.of(formats or [], diff=diff, diff_to=diff_to)
     chosen = showing.Chosen.by(select or [], ignore or [], fail_on.severity)
-    code = showing.conclude(run_folder.opened(run), chosen, formats or [], verbose=verbose, quiet=quiet)
+    code = showing.conclude(run_folder.opened(run), chosen, wanted, verbose=verbose, quiet=quiet)
     raise typer.Exit(code)

@@ -12,12 +12,15 @@ from rich.text import Text
 from nndoctor.catalogue import choose, load_catalogue
 from nndoctor.commands.options import Format
 from nndoctor.diagnose import diagnose
+from nndoctor.errors import UsageError
+from nndoctor.prescription import prescribe
 from nndoctor.recording import Recording
-from nndoctor.reports import findings_json, terminal
+from nndoctor.reports import findings_json, patch_file, terminal
 from nndoctor.reports.words import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from nndoctor.check import Check
     from nndoctor.finding import Severity
@@ -41,20 +44,45 @@ class Chosen:
         return cls(tuple(chosen), tuple(c for c in everything if c.name not in names), fail_on)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be printed, and where the patch goes: to stdout, to a file, or nowhere."""
+
+    formats: tuple[Format, ...] = ()
+    diff: bool = False
+    diff_to: Path | None = None
+
+    @classmethod
+    def of(cls, formats: Sequence[Format], *, diff: bool, diff_to: Path | None) -> Wanted:
+        """Check before anything runs. Raises `UsageError` for what cannot go together or must not be overwritten."""
+        if diff and Format.JSON in formats:
+            raise UsageError("--diff and --format json both want stdout; use --diff-to FILE")
+        if diff_to is not None:
+            patch_file.ensure_writable(diff_to)
+        return cls(tuple(formats), diff, diff_to)
+
+    @property
+    def stdout_taken(self) -> bool:
+        """Whether stdout is for something that another program reads, alone."""
+        return self.diff or Format.JSON in self.formats
+
+
 def conclude(
-    folder: RunFolder, chosen: Chosen, formats: Sequence[Format], *, verbose: bool = False, quiet: bool = False
+    folder: RunFolder, chosen: Chosen, wanted: Wanted, *, verbose: bool = False, quiet: bool = False
 ) -> int:
     """Diagnose the recording, write findings.json, print what was asked for; return the exit code."""
     run = Recording.open(folder.recording)
     diagnosis = diagnose(run, chosen.checks, deselected=chosen.deselected, fail_on=chosen.fail_on)
-    document = findings_json.render(run, diagnosis, folder.path)
+    prescription = prescribe(run, diagnosis)
+    document = findings_json.render(run, diagnosis, folder.path, prescription)
     folder.findings.write_text(document, encoding="utf-8")
-    if Format.JSON in formats:
+    if Format.JSON in wanted.formats:
         sys.stdout.write(document)
-    if Format.TERMINAL in formats or not formats:
-        # Where JSON is asked for as well, stdout is for the JSON alone.
-        console = error_console() if Format.JSON in formats else output_console()
-        terminal.show(run, diagnosis, folder.path, console, verbose=verbose, quiet=quiet)
+    if Format.TERMINAL in wanted.formats or not wanted.formats:
+        console = error_console() if wanted.stdout_taken else output_console()
+        terminal.show(run, diagnosis, folder.path, console, prescription, verbose=verbose, quiet=quiet)
+    if wanted.diff or wanted.diff_to is not None:
+        patch_file.deliver(prescription.patch, wanted.diff_to, error_console())
     return int(diagnosis.verdict.exit_code)
 
 

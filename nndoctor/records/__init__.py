@@ -37,6 +37,7 @@ from nndoctor.records.model import (
     Units,
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
+from nndoctor.records.sources import SourceFile
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -68,6 +69,7 @@ KINDS: tuple[type[Record], ...] = (
     Clipping,
     SchedulerStep,
     KeptGraphs,
+    SourceFile,
     Experiment,
     Event,
     Environment,
@@ -113,6 +115,7 @@ __all__ = [
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",
+    "SourceFile",
     "Step",
     "TensorStats",
     "TokenTarget",

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nndoctor.diagnose import Diagnosis, Entry, Outcome
+    from nndoctor.finding import SourceLine
+    from nndoctor.prescription import Item, Prescription
     from nndoctor.recording import Recording
 
 SCHEMA = 1
 
 
-def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
+def render(
+    run: Recording, diagnosis: Diagnosis, folder: Path, prescription: Prescription | None = None
+) -> str:
     """Return the whole document as text. NaN and infinity become null: JSON has neither."""
     verdict = diagnosis.verdict
     document = {
@@ -34,6 +38,7 @@ def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
         "why": verdict.why,
         "run": str(folder),
         "diagnosis": [_entry(entry) for entry in diagnosis.entries],
+        "prescription": [_prescribed(item) for item in prescription.items] if prescription else [],
         "outcomes": [_outcome(outcome) for outcome in diagnosis.outcomes],
         "experiments": [_experiment(row) for row in run.rows(Experiment)],
         "seconds": _seconds(run),
@@ -49,7 +54,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "severity": entry.severity.label,
         "title": entry.title,
         "message": finding.message,
-        "where": where and {"file": shown_path(where.file), "line": where.line, "function": where.function},
+        "where": _where(where),
         "names": list(finding.names),
         "evidence": _evidence(finding.evidence),
         "advice": finding.advice,
@@ -59,6 +64,14 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "explains": sorted(entry.check.explains),
         "explained_by": entry.explained_by or None,
     }
+
+
+def _where(where: SourceLine | None) -> dict[str, Any] | None:
+    return where and {"file": shown_path(where.file), "line": where.line, "function": where.function}
+
+
+def _prescribed(item: Item) -> dict[str, Any]:
+    return {"check": item.check, "where": _where(item.where), "change": item.change, "diff": item.diff or None}
 
 
 def _evidence(items: Iterable[Evidence]) -> dict[str, Any]:
