@@ -108,7 +108,9 @@ def softmax_dim(case: Case) -> Change | None:
 def batch_first(case: Case) -> Change | None:
     """Tell the one recurrent layer that the batch comes first, where its output is read that way."""
     source = case.source
-    found = [c for c in source.calls() if called(c) in RECURRENT and argument(c, "batch_first", 99) is None]
+    own = {c.name for c in classes(source)}
+    recurrent = set(RECURRENT) - own
+    found = [c for c in source.calls() if called(c) in recurrent and argument(c, "batch_first", 99) is None]
     turned = [c for c in source.calls() if called(c) in ("permute", "transpose", "swapaxes")]
     if len(found) != 1 or turned:
         return None
