@@ -75,7 +75,7 @@ def with_keyword(source: Source, call: ast.Call, name: str, value: str) -> tuple
     at = source.end(last)
     # A generator that is the only argument has the call's own parentheses.
     if isinstance(last, ast.GeneratorExp) and len(call.args) == 1 and not call.keywords:
-        return source.start(last), at, f"({source.code(last)[1:-1]}), {name}={value}"
+        return source.start(last), at, f"({source.code(last)}, {name}={value})"
     return at, at, f", {name}={value}"
 
 

@@ -142,6 +142,14 @@ def atom(source: Source, node: ast.expr) -> str:
     return code if simple else f"({code})"
 
 
+def instead(source: Source, node: ast.expr, inner: ast.expr) -> str:
+    """Return a part of an expression as it is written in the place of the whole, in parentheses where they count."""
+    whole = isinstance(source.parents[node], (ast.stmt, ast.keyword)) or (
+        isinstance(above := source.parents[node], ast.Call) and node in above.args
+    )
+    return source.code(inner) if whole else atom(source, inner)
+
+
 def imported(source: Source, module: str) -> bool:
     """Whether `import module` stands at the top level, under its own name."""
     return any(

@@ -167,7 +167,11 @@ def guard_formula(case: Case) -> Change | None:
         if inner is None or "clamp" in source.code(inner) or _overflows(inner):
             return None
         guarded = f"{atom(source, inner)}.clamp(min={TINY})"
-        spans.append(source.replaced(inner, guarded))
+        if inner is receiver(call):  # its own parentheses, if any, are behind it
+            dot = source.text.rindex(".", 0, source.end(call.func))
+            spans.append(Replacement(dot, dot, f".clamp(min={TINY})"))
+        else:
+            spans.append(source.replaced(inner, guarded))
         shown.append(guarded)
     if not shown:
         return None

@@ -15,6 +15,7 @@ from nndoctor.prescription.syntax import (
     called,
     dotted,
     functions,
+    instead,
     keyword,
     number_of,
     only,
@@ -100,7 +101,7 @@ def attach_loss(case: Case) -> Change | None:
             return None
         return Change.of(source, f"Remove {quoted(source, statement)}: it cuts the graph.", source.deleted(statement))
     text = f"Write `{source.code(inner)}` for {quoted(source, cut)}: it cuts the graph."
-    return Change.of(source, text, source.replaced(cut, source.code(inner)))
+    return Change.of(source, text, source.replaced(cut, instead(source, cut, inner)))
 
 
 def _cuts(

@@ -33,7 +33,11 @@ def train_mode(case: Case) -> Change | None:
     if loop is not None and backward_in(source, case, loop):
         if not source.alone(loop):
             return None
-        return Change.of(source, f"Insert `{line}` before {quoted(source, loop)}.", source.before(loop, line))
+        if _evaluates_again(source, case):
+            return Change.of(source, f"Insert `{line}` before {quoted(source, loop)}.", source.before(loop, line))
+        # Eval mode was set once and for all: what comes after training may rely on it.
+        text = f"Insert `{line}` before {quoted(source, loop)} and `{model}.eval()` after it."
+        return Change.of(source, text, source.before(loop, line), source.after(loop, f"{model}.eval()"))
     function = source.function_of(call)
     if function is None or not backward_in(source, case, function):
         return None
@@ -153,6 +157,15 @@ def _trains_again(source: Source, case: Case) -> bool:
             return True
         function = source.function_of(call)
         if function is not None and backward_in(source, case, function):
+            return True
+    return False
+
+
+def _evaluates_again(source: Source, case: Case) -> bool:
+    """Whether evaluation sets its mode by itself: inside a loop, or in a function that does not train."""
+    for call in method_calls(source, None, "eval"):
+        function = source.function_of(call)
+        if loop_around(source, call) is not None or (function and not backward_in(source, case, function)):
             return True
     return False
 

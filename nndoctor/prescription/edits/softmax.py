@@ -15,6 +15,7 @@ from nndoctor.prescription.syntax import (
     called,
     classes,
     dotted,
+    instead,
     last_name,
     number_of,
     only,
@@ -170,7 +171,7 @@ def _removed(source: Source, node: ast.Call, why: str) -> Change | None:
     statement = source.statement_of(node)
     if isinstance(statement, ast.Assign) and statement.value is node and assigned(statement) == source.code(inner):
         return Change.of(source, text, source.deleted(statement)) if source.alone(statement) else None
-    return Change.of(source, text, source.replaced(node, source.code(inner)))
+    return Change.of(source, text, source.replaced(node, instead(source, node, inner)))
 
 
 def _thresholds(source: Source) -> bool:

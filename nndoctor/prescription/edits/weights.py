@@ -15,6 +15,7 @@ from nndoctor.prescription.syntax import (
     classes,
     dotted,
     functions,
+    instead,
     number_of,
     quoted,
     receiver,
@@ -92,8 +93,10 @@ def _for_norms(source: Source, statement: ast.stmt) -> bool:
     for above in source.ancestors(statement):
         if isinstance(above, ast.If) and statement not in ast.walk(above.test) and "Norm" in source.code(above.test):
             return statement in [n for each in above.body for n in ast.walk(each)]
-    name = source.code(statement)
-    return any(word in name.lower() for word in ("norm", ".bn", "ln_"))
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    names = [dotted(n) for n in (*call.args[:1], receiver(call))] if isinstance(call, ast.Call) else []
+    parts = [part.lower() for name in names for part in name.split(".")]
+    return any("norm" in part or part.startswith(("bn", "ln")) for part in parts)
 
 
 def _left_out(source: Source, found: list[ast.Expr]) -> Change | None:
@@ -287,7 +290,7 @@ def attach_output(case: Case) -> Change | None:
     if cuts and isinstance(cuts[0].func, ast.Attribute):
         inner = cuts[0].func.value
         text = f"Write `{source.code(inner)}` for {quoted(source, cuts[0])}: nothing behind it is trained."
-        return Change.of(source, text, source.replaced(cuts[0], source.code(inner)))
+        return Change.of(source, text, source.replaced(cuts[0], instead(source, cuts[0], inner)))
     return _unwrapped(source, blocks[0]) if blocks else None
 
 
@@ -296,7 +299,8 @@ def _unwrapped(source: Source, block: ast.With) -> Change | None:
     first, last = block.body[0], block.body[-1]
     inner, outer = source.indent_of(first), source.indent_of(block)
     begin, end = source.line_start(block.lineno), source.line_start((last.end_lineno or last.lineno) + 1)
-    rows = source.text[source.line_start(first.lineno) : end]
+    head = max(item.context_expr.end_lineno or block.lineno for item in block.items)
+    rows = source.text[source.line_start(head + 1) : end]
     if first.lineno == block.lineno or inner.strip() or outer.strip() or '"""' in rows or "'''" in rows:
         return None
     out = [outer + row[len(inner) :] if row.startswith(inner) else row for row in rows.splitlines(keepends=True)]
