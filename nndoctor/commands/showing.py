@@ -82,7 +82,7 @@ def conclude(
         console = error_console() if wanted.stdout_taken else output_console()
         terminal.show(run, diagnosis, folder.path, console, prescription, verbose=verbose, quiet=quiet)
     if wanted.diff or wanted.diff_to is not None:
-        patch_file.deliver(prescription.patch, wanted.diff_to, error_console())
+        patch_file.deliver(prescription.patch, wanted.diff_to, error_console(), to_stdout=wanted.diff)
     return int(diagnosis.verdict.exit_code)
 
 

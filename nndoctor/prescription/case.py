@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -57,6 +58,10 @@ def elements(container: ast.expr) -> Sequence[ast.expr]:
 
 def without(source: Source, items: Sequence[ast.expr], item: ast.expr) -> tuple[int, int]:
     """Return the span that removes an item from a list of several, together with one comma and its line."""
+    first, last = source.line_start(item.lineno), source.line_start((item.end_lineno or item.lineno) + 1)
+    before, after = source.text[first : source.start(item)], source.text[source.end(item) : last]
+    if not before.strip() and re.fullmatch(r"\s*,\s*(#.*)?\s*", after):
+        return first, last  # its lines are its own, the comment included
     place = list(items).index(item)
     if place > 0:
         return source.end(items[place - 1]), source.end(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -162,5 +163,7 @@ def imported(source: Source, module: str) -> bool:
 def quoted(source: Source, node: ast.expr | ast.stmt) -> str:
     """Return how a sentence names a piece of code: its first line, cut where it is long."""
     first, *more = source.code(node).splitlines()
+    if isinstance(node, (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith)):
+        first = re.sub(r":\s+#.*$", ":", first)
     cut = first if len(first) <= LONGEST else first[: LONGEST - 3] + "..."
     return f"`{cut} ...`" if more and len(first) <= LONGEST and not first.endswith(":") else f"`{cut}`"

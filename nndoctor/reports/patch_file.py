@@ -33,16 +33,17 @@ def ensure_writable(path: Path) -> None:
         raise UsageError(f"--diff-to {path} exists and is no patch; name another file")
 
 
-def deliver(patch: str, path: Path | None, console: Console) -> None:
-    """Write the patch to the file, to stdout where there is none. Says so where there is nothing to write."""
+def deliver(patch: str, path: Path | None, console: Console, *, to_stdout: bool) -> None:
+    """Write the patch to the file, if any, and to stdout. Says so where there is nothing to write."""
     if not patch:
         console.print(Text(NONE))
         return
     content = patch.encode("utf-8")  # bytes: line ends stay as the sources have them
-    if path is None:
+    if to_stdout:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
+    if path is None:
         return
     try:
         path.write_bytes(content)

@@ -102,7 +102,7 @@ def test_softmax_that_ends_the_network(before: str, after: str | None, treated: 
         ("net = nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=1))", "net = nn.Sequential(nn.Linear(4, 3))"),
         (
             "net = nn.Sequential(\n    nn.Linear(4, 3),\n    nn.Softmax(dim=1),  # end\n)",
-            "net = nn.Sequential(\n    nn.Linear(4, 3),  # end\n)",
+            "net = nn.Sequential(\n    nn.Linear(4, 3),\n)",
         ),
         ("layers.append(nn.Softmax(1))\nnet = nn.Sequential(*layers)", "net = nn.Sequential(*layers)"),
         ("a = nn.Sequential(f, nn.Softmax(1))\nb = nn.Sequential(f, nn.Softmax(1))", None),
