@@ -167,8 +167,8 @@ def _write_ending(settings: Settings, folder: RunFolder, seen: Recording, ended:
     for name, value in facts.items():
         recorder.add(Environment(name=name, value=value))
     # Written before the script started, or it is not what ran.
-    for row in fingerprints(seen, home=Path.cwd(), since=time.time() - seconds):
-        recorder.add(row)
+    for file in fingerprints(seen, home=Path.cwd(), since=time.time() - seconds):
+        recorder.add(file)
     for event in _ending(folder, ended, seen, settings):
         recorder.add(event)
         # An experiment in which the child died would else read as one that still goes on.

@@ -67,9 +67,7 @@ class Wanted:
         return self.diff or Format.JSON in self.formats
 
 
-def conclude(
-    folder: RunFolder, chosen: Chosen, wanted: Wanted, *, verbose: bool = False, quiet: bool = False
-) -> int:
+def conclude(folder: RunFolder, chosen: Chosen, wanted: Wanted, *, verbose: bool = False, quiet: bool = False) -> int:
     """Diagnose the recording, write findings.json, print what was asked for; return the exit code."""
     run = Recording.open(folder.recording)
     diagnosis = diagnose(run, chosen.checks, deselected=chosen.deselected, fail_on=chosen.fail_on)

@@ -52,7 +52,7 @@ def _next(source: Source, node: ast.expr, arguments: str) -> ast.expr | None:
         case ast.Call(func=ast.Attribute(value=value, attr="get"), args=[ast.Constant(value=str() as key), *rest]):
             return _entry(origin(source, value, arguments=arguments), key) or (rest[0] if rest else None)
         case ast.Call(func=ast.Name(id=name)) if (function := _function(source, name)) is not None:
-            return _one(_returned(source, function)) or node
+            return _one(_returned(function)) or node
     return node
 
 
@@ -129,7 +129,7 @@ def _element(source: Source, value: ast.expr, place: int, count: int) -> ast.exp
         return value.elts[place]
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
         function = _function(source, value.func.id)
-        returned = _one(_returned(source, function)) if function is not None else None
+        returned = _one(_returned(function)) if function is not None else None
         if isinstance(returned, ast.Tuple) and len(returned.elts) == count:
             return returned.elts[place]
     return None
@@ -143,7 +143,7 @@ def _function(source: Source, name: str) -> Function | None:
     return found[0] if len(found) == 1 else None
 
 
-def _returned(source: Source, function: Function) -> Iterator[ast.expr | None]:
+def _returned(function: Function) -> Iterator[ast.expr | None]:
     yield from (n.value for n in own_nodes(function) if isinstance(n, ast.Return))
 
 

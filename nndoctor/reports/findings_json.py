@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-def render(
-    run: Recording, diagnosis: Diagnosis, folder: Path, prescription: Prescription | None = None
-) -> str:
+def render(run: Recording, diagnosis: Diagnosis, folder: Path, prescription: Prescription | None = None) -> str:
     """Return the whole document as text. NaN and infinity become null: JSON has neither."""
     verdict = diagnosis.verdict
     document = {
@@ -67,7 +65,9 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 
 def _where(where: SourceLine | None) -> dict[str, Any] | None:
-    return where and {"file": shown_path(where.file), "line": where.line, "function": where.function}
+    if where is None:
+        return None
+    return {"file": shown_path(where.file), "line": where.line, "function": where.function}
 
 
 def _prescribed(item: Item) -> dict[str, Any]:

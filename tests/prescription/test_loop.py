@@ -210,7 +210,9 @@ def test_backward_of_the_loss_that_was_seen(treated: Treated) -> None:
 
 def test_backward_is_not_guessed_for_two_losses(treated: Treated) -> None:
     text = "a = f(x)\nb = g(x)\nopt.step()\n"
-    assert treated("backward-never-called", text, "opt.step", LossCall(function="f(x)"), LossCall(function="g(x)")) is None
+    assert (
+        treated("backward-never-called", text, "opt.step", LossCall(function="f(x)"), LossCall(function="g(x)")) is None
+    )
     assert treated("backward-never-called", text, "opt.step") is None
 
 
@@ -249,7 +251,10 @@ def test_a_schedule_of_epochs_moves_behind_the_batches(treated: Treated) -> None
         "scheduler.step()",
         advice="Step it once per epoch (after the loop over the batches).",
     )
-    assert new == "for epoch in range(9):\n    for x, y in loader:\n        opt.step()\n    scheduler.step()\n    validate()\n"
+    assert (
+        new
+        == "for epoch in range(9):\n    for x, y in loader:\n        opt.step()\n    scheduler.step()\n    validate()\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def loss(function: str, **facts: object) -> LossCall:
     """Return a call of a loss whose place is the line marked `# loss`."""
-    return LossCall(file="train.py", function=function, **facts)  # type: ignore[arg-type]
+    return LossCall(file="train.py", function=function, **facts)
 
 
 def at_line(row: LossCall, text: str) -> LossCall:
@@ -142,7 +142,9 @@ def test_sigmoid_is_removed_where_nothing_relies_on_it(treated: Treated) -> None
 def test_the_loss_is_exchanged_where_probabilities_are_wanted(treated: Treated) -> None:
     text = BINARY.format("", "net(x).round() == y").lstrip()
     row = at_line(loss("binary_cross_entropy_with_logits"), text)
-    assert treated("sigmoid-into-bce-with-logits", text, "# loss", row, ROOT) == text.replace("BCEWithLogitsLoss", "BCELoss")
+    assert treated("sigmoid-into-bce-with-logits", text, "# loss", row, ROOT) == text.replace(
+        "BCEWithLogitsLoss", "BCELoss"
+    )
     weighted = BINARY.format("pos_weight=w", "net(x) > 0.5").lstrip()
     assert treated("sigmoid-into-bce-with-logits", weighted, "# loss", row, ROOT) is None
 
@@ -199,7 +201,9 @@ def test_one_output_with_binary_targets(treated: Treated) -> None:
     text = "self.criterion = nn.CrossEntropyLoss()\nloss = self.criterion(net(x), y)  # loss\n"
     facts = {"target_dtype": "torch.float32", "target_integral": True, "target_min": 0.0, "target_max": 1.0}
     row = at_line(loss("cross_entropy", input_shape=(8, 1), target_shape=(8, 1), **facts), text)
-    assert treated("wrong-loss-for-target", text, "# loss", row) == text.replace("CrossEntropyLoss", "BCEWithLogitsLoss")
+    assert treated("wrong-loss-for-target", text, "# loss", row) == text.replace(
+        "CrossEntropyLoss", "BCEWithLogitsLoss"
+    )
     other = at_line(loss("cross_entropy", input_shape=(8, 1), target_shape=(8,), **facts), text)
     assert treated("wrong-loss-for-target", text, "# loss", other) is None
 

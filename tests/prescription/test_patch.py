@@ -99,8 +99,10 @@ def test_a_block_is_never_empty() -> None:
     assert source.with_changes([source.deleted(source.tree.body[0].body[0])]) == "if x:\n    pass\n"  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("path", "expected"), [("a/b c.py", True), ('a"b.py', False), ("a\\b.py", False), ("a\n.py", False)])
-def test_paths_that_a_patch_can_name(path: str, expected: bool) -> None:
+@pytest.mark.parametrize(
+    ("path", "expected"), [("a/b c.py", True), ('a"b.py', False), ("a\\b.py", False), ("a\n.py", False)]
+)
+def test_paths_that_a_patch_can_name(*, path: str, expected: bool) -> None:
     assert patchable(path) is expected
 
 

@@ -185,7 +185,9 @@ def test_diff_prints_the_patch_alone(run: Path, case: Case, capfdbinary: pytest.
     assert items[0]["diff"].encode() == out
 
 
-def test_diff_to_writes_a_file_and_touches_nothing_else(run: Path, case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_to_writes_a_file_and_touches_nothing_else(
+    run: Path, case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.run(["report", str(run), "--diff-to", "fix.patch"]) == 1
     text = capsys.readouterr().out
     assert "1. Insert `opt.zero_grad()` before `loss.backward()`.  train.py:3" in text

@@ -37,7 +37,9 @@ def test_constant_weights_go(before: str, after: str | None, treated: Treated) -
 
 
 def test_weights_on_another_scale_go(treated: Treated) -> None:
-    text = "if True:  # here\n    nn.init.normal_(\n        m.weight, std=1.0\n    )  # far\n    nn.init.zeros_(m.bias)\n"
+    text = (
+        "if True:  # here\n    nn.init.normal_(\n        m.weight, std=1.0\n    )  # far\n    nn.init.zeros_(m.bias)\n"
+    )
     assert treated("initialisation-scale", text, "# here") == "if True:  # here\n    nn.init.zeros_(m.bias)\n"
     two = "nn.init.normal_(a.weight, std=1)  # here\nnn.init.normal_(b.weight, std=1)\nf()\n"
     assert treated("initialisation-scale", two, "# here") is None
@@ -96,7 +98,10 @@ def test_the_optimizer_is_built_after_the_new_layer(treated: Treated) -> None:
     ("before", "after"),
     [
         ("self.a = [nn.Linear(4, 4) for _ in range(3)]", "self.a = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])"),
-        ("self.a = []\n        self.a.append(nn.Linear(4, 4))", "self.a = nn.ModuleList()\n        self.a.append(nn.Linear(4, 4))"),
+        (
+            "self.a = []\n        self.a.append(nn.Linear(4, 4))",
+            "self.a = nn.ModuleList()\n        self.a.append(nn.Linear(4, 4))",
+        ),
         ("self.a = {'x': torch.nn.ReLU()}", "self.a = torch.nn.ModuleDict({'x': torch.nn.ReLU()})"),
         ("self.a = torch.zeros(4, requires_grad=True)", "self.a = nn.Parameter(torch.zeros(4))"),
         ("self.a = [4, 5]", None),
@@ -111,7 +116,9 @@ def test_hidden_weights_are_registered(before: str, after: str | None, treated: 
 
 
 def test_the_hidden_weights_that_are_named(treated: Treated) -> None:
-    text = "class N:\n    def __init__(self):  # here\n        self.a = [nn.ReLU()]\n        self.b = [nn.Linear(4, 4)]\n"
+    text = (
+        "class N:\n    def __init__(self):  # here\n        self.a = [nn.ReLU()]\n        self.b = [nn.Linear(4, 4)]\n"
+    )
     new = treated("unregistered-parameters", text, "# here", names=("b.0.weight",))
     assert new == text.replace("[nn.Linear(4, 4)]", "nn.ModuleList([nn.Linear(4, 4)])")
 
@@ -119,8 +126,13 @@ def test_the_hidden_weights_that_are_named(treated: Treated) -> None:
 def test_a_cut_in_forward_goes(treated: Treated) -> None:
     text = "def forward(self, x):  # here\n    h = self.a(x).detach()\n    return self.b(h)\n"
     assert treated("no-gradient", text, "# here") == text.replace(".detach()", "")
-    block = "def forward(self, x):  # here\n    with torch.no_grad():\n        # old\n        h = self.a(x)\n    return h\n"
-    assert treated("no-gradient", block, "# here") == "def forward(self, x):  # here\n    # old\n    h = self.a(x)\n    return h\n"
+    block = (
+        "def forward(self, x):  # here\n    with torch.no_grad():\n        # old\n        h = self.a(x)\n    return h\n"
+    )
+    assert (
+        treated("no-gradient", block, "# here")
+        == "def forward(self, x):  # here\n    # old\n    h = self.a(x)\n    return h\n"
+    )
     assert treated("no-gradient", text + block.replace("  # here", ""), "# here") is None
 
 
@@ -130,7 +142,10 @@ def test_a_cut_in_forward_goes(treated: Treated) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("x = self.fc1(x)\n        x = F.gelu(self.fc2(x))", "x = F.gelu(self.fc1(x))\n        x = F.gelu(self.fc2(x))"),
+        (
+            "x = self.fc1(x)\n        x = F.gelu(self.fc2(x))",
+            "x = F.gelu(self.fc1(x))\n        x = F.gelu(self.fc2(x))",
+        ),
         ("return self.fc2(self.fc1(x))", "return self.fc2(torch.relu(self.fc1(x)))"),
         ("return self.fc2(self.fc1(x) + self.fc1(y))", None),
     ],
@@ -177,7 +192,9 @@ def test_the_dimension_of_a_softmax(before: str, after: str | None, treated: Tre
 
 
 def test_batch_first(treated: Treated) -> None:
-    text = "class RNN:\n    def go(self):\n        self.l = nn.LSTM(4, 8)\n        return self.l(x)[0][:, -1, :]  # here\n\nRNN()\n"
+    text = (
+        "class RNN:\n    def go(self):\n        l = nn.LSTM(4, 8)\n        return l(x)[0][:, -1, :]  # here\n\nRNN()\n"
+    )
     assert treated("batch-mixing", text, "# here") == text.replace("(4, 8)", "(4, 8, batch_first=True)")
     assert treated("batch-mixing", text.replace("[:, -1, :]", "[-1]"), "# here") is None
     assert treated("batch-mixing", text + "x = x.permute(1, 0, 2)\n", "# here") is None

@@ -136,21 +136,22 @@ def move_clipping(case: Case) -> Change | None:
     statement = source.statement_of(clip)
     block = source.block_of(statement)
     place = block.index(statement)
-    steps = [s for s in block if isinstance(s, ast.Expr) and called(s.value) == "step"]
+    found = [(s, s.value) for s in block if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call)]
+    steps = [(s, c) for s, c in found if called(c) == "step" and "sched" not in dotted(receiver(c)).lower()]
     if not source.alone(statement) or len(steps) != 1:
         return None
-    step = steps[0].value  # type: ignore[attr-defined]
+    stepping, step = steps[0]
     if _is_scaler(step):
         name, scaler = optimizer_of(step), dotted(receiver(step))
         unscaled = calls_method(source.function_of(clip) or source.tree, "unscale_")
-        if unscaled or not name or not scaler or block.index(steps[0]) < place:
+        if unscaled or not name or not scaler or block.index(stepping) < place:
             return None
         line = f"{scaler}.unscale_({name})"
         text = f"Insert `{line}` before {quoted(source, statement)}."
         return Change.of(source, text, source.before(statement, line))
-    if block.index(steps[0]) > place:
+    if block.index(stepping) > place:
         return None
-    return _moved(source, statement, before=steps[0])
+    return _moved(source, statement, before=stepping)
 
 
 def move_scheduler(case: Case) -> Change | None:

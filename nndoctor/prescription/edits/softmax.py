@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SOFTMAX = ("softmax", "Softmax")
 SIGMOID = ("sigmoid", "Sigmoid")
+NAMESPACES = ("F", "functional", "nn.functional", "self", "special", "torch", "torch.nn.functional", "torch.special")
+"""What functions are called through; anything else before the dot is a tensor."""
 LOGARITHMIC = {"softmax": "log_softmax", "Softmax": "LogSoftmax"}
 
 
@@ -163,9 +165,9 @@ def _removed(source: Source, node: ast.Call, why: str) -> Change | None:
         statement = source.statement_of(above)
         alone = isinstance(statement, ast.Expr) and statement.value is above and source.alone(statement)
         return Change.of(source, text, source.deleted(statement)) if alone else None
-    method = isinstance(node.func, ast.Attribute) and dotted(node.func.value) not in ("F", "torch", "nn.functional",
-                                                                                    "torch.nn.functional", "self")  # fmt: skip
-    inner = receiver(node) if method and called(node).islower() else (node.args[0] if node.args else None)
+    owner = receiver(node)
+    method = owner is not None and dotted(owner) not in NAMESPACES
+    inner = owner if method and called(node).islower() else (node.args[0] if node.args else None)
     if inner is None or isinstance(inner, ast.Starred):
         return None
     statement = source.statement_of(node)

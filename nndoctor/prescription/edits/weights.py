@@ -160,10 +160,8 @@ def _part_given(source: Source, root: str) -> ast.expr | None:
 def all_parameters(case: Case) -> Change | None:
     """Give the optimizer the parameters of the whole model instead of those of one part, or build it later."""
     source = case.source
-    given = []
-    for call in source.calls_at(case.line):
-        if called(call) == "parameters" and isinstance(call.func, ast.Attribute):
-            given.append(call.func.value)
+    asked = [c for c in source.calls_at(case.line) if called(c) == "parameters"]
+    given = [owner for c in asked if (owner := receiver(c)) is not None]
     if len(given) != 1:
         return None
     rows = [p for p in case.run.rows(Parameter) if p.registered and p.optimizer]
