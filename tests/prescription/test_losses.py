@@ -241,6 +241,9 @@ def test_the_cut_is_removed(before: str, after: str | None, treated: Treated) ->
         ),
         ("x = rows[:, :-1]\ny = rows[:, 1:]", None),
         ("x = rows\ny = rows", None),
+        ("y = rows[:, :-1]\nx = rows[:, :-1]", None),
+        ("a = rows[:, :-1]\nb = rows[:, :-1]", None),
+        ("x = rows[:, :-1]\ny = rows[:, :-1]\nv = val[:, :-1]\ny2 = val[:, :-1]", None),
     ],
 )
 def test_the_target_is_shifted(before: str, after: str | None, treated: Treated) -> None:

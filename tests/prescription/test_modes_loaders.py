@@ -91,6 +91,14 @@ def test_eval_mode_in_a_function_that_returns(treated: Treated) -> None:
     assert "    model.eval()\n    return sum" in new
 
 
+def test_what_training_runs_through_as_well_is_left(treated: Treated) -> None:
+    text = "import torch\n\ndef loss_of(model, x):\n    return f(model(x))  # here\n\nfor e in r:\n    model.train()\n"
+    both = Forwards(split="train", function="# here", module="bn", graphs=4)
+    assert treated("train-mode-in-validation", text, "# here", both) is None
+    assert treated("gradients-in-validation", text, "# here", both) is None
+    assert treated("train-mode-in-validation", text, "# here") is not None
+
+
 def test_validation_without_gradients_by_a_decorator(treated: Treated) -> None:
     text = "import torch\n\nclass T:\n    @timed\n    def validate(self):\n        return self.model(x)  # here\n"
     new = treated("gradients-in-validation", text, "# here")

@@ -104,13 +104,18 @@ def test_the_optimizer_is_built_after_the_new_layer(treated: Treated) -> None:
         ),
         ("self.a = {'x': torch.nn.ReLU()}", "self.a = torch.nn.ModuleDict({'x': torch.nn.ReLU()})"),
         ("self.a = torch.zeros(4, requires_grad=True)", "self.a = nn.Parameter(torch.zeros(4))"),
+        ("self.a = [Block(4), Block(4)]", "self.a = nn.ModuleList([Block(4), Block(4)])"),
+        ("self.a = [Other(4)]", None),
+        ("self.a = [(nn.Linear(4, 4), 3)]", None),
+        ("self.a = {1: nn.Linear(4, 4)}", None),
         ("self.a = [4, 5]", None),
         ("self.a = [nn.Linear(4, 4)]\n        self.b = [nn.Linear(4, 4)]", None),
         ("self.a = torch.zeros(4)", None),
     ],
 )
 def test_hidden_weights_are_registered(before: str, after: str | None, treated: Treated) -> None:
-    text = f"from torch import nn\n\nclass N(nn.Module):\n    def __init__(self):  # here\n        {before}\n"
+    head = "from torch import nn\n\nclass Block(nn.Module):\n    pass\n\nclass Other:\n    pass\n\n"
+    text = f"{head}class N(nn.Module):\n    def __init__(self):  # here\n        {before}\n"
     new = treated("unregistered-parameters", text, "# here")
     assert new == (text.replace(before, after) if after else None)
 
@@ -125,15 +130,17 @@ def test_the_hidden_weights_that_are_named(treated: Treated) -> None:
 
 def test_a_cut_in_forward_goes(treated: Treated) -> None:
     text = "def forward(self, x):  # here\n    h = self.a(x).detach()\n    return self.b(h)\n"
-    assert treated("no-gradient", text, "# here") == text.replace(".detach()", "")
+    named = {"names": ("net.a.0.weight",)}
+    assert treated("no-gradient", text, "# here", **named) == text.replace(".detach()", "")
+    later = text.replace("self.a(x).detach()", "self.a(x)\n    h = h.detach()")
+    assert treated("no-gradient", later, "# here", **named) == later.replace(".detach()", "")
+    assert treated("no-gradient", text, "# here", names=("other.weight",)) is None  # a cut that is meant
     block = (
         "def forward(self, x):  # here\n    with torch.no_grad():\n        # old\n        h = self.a(x)\n    return h\n"
     )
-    assert (
-        treated("no-gradient", block, "# here")
-        == "def forward(self, x):  # here\n    # old\n    h = self.a(x)\n    return h\n"
-    )
-    assert treated("no-gradient", text + block.replace("  # here", ""), "# here") is None
+    out = "def forward(self, x):  # here\n    # old\n    h = self.a(x)\n    return h\n"
+    assert treated("no-gradient", block, "# here", **named) == out
+    assert treated("no-gradient", text + block.replace("  # here", ""), "# here", **named) is None
 
 
 # ---- the network
@@ -214,14 +221,18 @@ def test_sigmoids_between_layers(treated: Treated) -> None:
         ("log", "(1 - p).log()", "(1 - p).clamp(min=1e-7).log()"),
         ("SqrtBackward0", "torch.sqrt((d**2).sum(1))", "torch.sqrt((d**2).sum(1).clamp(min=1e-7))"),
         ("log", "torch.log(1 + torch.exp(x))", None),
-        ("div", "a / b", None),
+        ("div", "a / b.sum(1)", "a / b.sum(1).clamp(min=1e-7)"),
+        ("div", "a / b / c", None),
+        ("exp", "torch.exp(x)", None),
     ],
 )
 def test_a_formula_is_kept_off_zero(operation: str, before: str, after: str | None, treated: Treated) -> None:
     text = f"loss = {before}  # here\n"
     phase = "backward" if "Backward" in operation else "forward"
-    row = NonFinite(function="# here", phase=phase, operation=operation)
+    row = NonFinite(function="# here", phase=phase, operation=operation, inputs="min 0, max 4; min 0, max 2")
     assert treated("non-finite", text, "# here", row) == (text.replace(before, after) if after else None)
+    negative = NonFinite(function="# here", phase=phase, operation=operation, inputs="min -2, max 4; min -1, max 2")
+    assert treated("non-finite", text, "# here", negative) is None
 
 
 def test_the_data_set_gives_copies(treated: Treated) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ACTIVATIONS = ("relu", "gelu", "silu", "leaky_relu", "elu", "tanh", "selu", "mish")
 RECURRENT = ("RNN", "LSTM", "GRU")
 SQUASHING = ("Sigmoid", "Tanh")
+NEGATIVE = re.compile(r"min -[\d.]")
 TINY = "1e-7"
 """Added below a root or a logarithm: the least that float32 can tell from 0 beside numbers about 1."""
 
@@ -37,7 +38,7 @@ def _pair(case: Case) -> tuple[str, str]:
 
 
 def _in_forward(source: Source, first: str) -> Change | None:
-    calls = [c for c in source.calls() if dotted(c.func) == f"self.{first}"]
+    calls = [c for c in source.calls() if dotted(c.func) in (f"self.{first}", f"self.{first.rpartition('.')[2]}")]
     if len(calls) != 1:
         return None
     function = source.function_of(calls[0])
@@ -155,27 +156,43 @@ def guard_formula(case: Case) -> Change | None:
     if not rows or rows[0].phase not in ("forward", "backward"):
         return None
     name = re.sub(r"Backward\d*$", "", rows[0].operation).lower()
-    if name not in ("log", "sqrt"):
-        return None
+    if name == "div":
+        return _guarded_division(case, rows[0])
+    if name not in ("log", "sqrt") or NEGATIVE.search(rows[0].inputs):
+        return None  # of a negative number it is another fault
     found = [c for c in source.calls_at(case.line) if called(c) == name]
     statement = source.statement_of(found[0]) if found else None
     if statement is None or any(source.statement_of(c) is not statement for c in found):
         return None
-    spans, shown = [], []
+    spans = []
     for call in found:
         inner = _inside(call)
         if inner is None or "clamp" in source.code(inner) or _overflows(inner):
             return None
-        guarded = f"{atom(source, inner)}.clamp(min={TINY})"
         if inner is receiver(call):  # its own parentheses, if any, are behind it
             dot = source.text.rindex(".", 0, source.end(call.func))
             spans.append(Replacement(dot, dot, f".clamp(min={TINY})"))
         else:
-            spans.append(source.replaced(inner, guarded))
-        shown.append(guarded)
-    if not shown:
+            spans.append(source.replaced(inner, f"{atom(source, inner)}.clamp(min={TINY})"))
+    text = f"Write `.clamp(min={TINY})` inside `{name}`: at 0 it has no value or no slope."
+    return Change.of(source, text, *spans)
+
+
+def _guarded_division(case: Case, row: NonFinite) -> Change | None:
+    """Keep the one denominator of a line away from 0, if it was never below."""
+    source = case.source
+    _, _, below = row.inputs.partition("; ")
+    found = {
+        n for c in ast.walk(source.tree) if isinstance(c, ast.stmt) and c.lineno <= case.line <= (c.end_lineno or 0)
+        for n in ast.iter_child_nodes(c) if isinstance(n, ast.expr)
+        for n in ast.walk(n) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div)
+        and n.lineno <= case.line <= (n.end_lineno or 0)
+    }  # fmt: skip
+    if len(found) != 1 or not below.startswith("min 0,"):
         return None
-    return Change.of(source, f"Write `{shown[0]}` inside `{name}`: at 0 it has no value or no slope.", *spans)
+    lower = found.pop().right
+    new = f"{atom(source, lower)}.clamp(min={TINY})"
+    return Change.of(source, f"Divide by `{new}`: it can be 0.", source.replaced(lower, new))
 
 
 def _overflows(inner: ast.expr) -> bool:

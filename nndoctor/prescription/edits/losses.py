@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nndoctor.prescription.change import Change
+from nndoctor.prescription.origins import own_nodes
 from nndoctor.prescription.source import Replacement
 from nndoctor.prescription.syntax import (
     argument,
@@ -16,7 +17,6 @@ from nndoctor.prescription.syntax import (
     dotted,
     functions,
     instead,
-    keyword,
     number_of,
     only,
     quoted,
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from nndoctor.prescription.case import Case
     from nndoctor.prescription.source import Source
+
+TARGETS = ("y", "target", "label", "tgt", "next")
+"""Beginnings of the names that targets are given."""
 
 
 def same_shape(case: Case) -> Change | None:
@@ -137,18 +140,26 @@ def _cut(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
 def shift_target(case: Case) -> Change | None:
     """Let the target begin one token after the input, where both are the same slice of one thing."""
     source = case.source
-    for function in [*functions(source), source.tree]:
-        statements = [s for s in ast.walk(function) if isinstance(s, ast.Assign) and assigned(s)]
-        for first, second in pairwise(statements):
-            same = source.code(first.value) == source.code(second.value)
-            piece = only(_slices(second.value)) if same and second in source.block_of(first) else None
-            if isinstance(piece, ast.Slice) and (new := _shifted(source, piece)) is not None:
-                whole = source.start(second.value), source.end(second.value)
-                at = new.start - whole[0], new.end - whole[0]
-                code = source.code(second.value)
-                text = f"Write `{code[: at[0]]}{new.text}{code[at[1] :]}` for {quoted(source, second.value)}."
-                return Change.of(source, text, new)
-    return None
+    found = [pair for scope in [*functions(source), source.tree] for pair in _same_slices(source, scope)]
+    if len(found) != 1:
+        return None
+    second, new = found[0]
+    begin, code = source.start(second), source.code(second)
+    shifted = code[: new.start - begin] + new.text + code[new.end - begin :]
+    return Change.of(source, f"Write `{shifted}` for {quoted(source, second)}.", new)
+
+
+def _same_slices(source: Source, scope: ast.AST) -> Iterator[tuple[ast.expr, Replacement]]:
+    """Yield the value of a target that is the same slice as the assignment before it, with the slice moved on."""
+    statements = [n for n in own_nodes(scope) if isinstance(n, ast.Assign) and assigned(n)]
+    statements.sort(key=source.start)
+    for first, second in pairwise(statements):
+        names = [assigned(s).rpartition(".")[2].lower() for s in (first, second)]
+        ordered = names[1].startswith(TARGETS) and not names[0].startswith(TARGETS)
+        same = source.code(first.value) == source.code(second.value) and second in source.block_of(first)
+        piece = only(_slices(second.value)) if ordered and same else None
+        if isinstance(piece, ast.Slice) and (new := _shifted(source, piece)) is not None:
+            yield second.value, new
 
 
 def _slices(value: ast.expr) -> list[ast.Slice]:
@@ -179,10 +190,8 @@ def exchanged(case: Case, names: dict[str, str], *, bare: bool = False) -> Chang
     constructed = old[0].isupper()
     if (constructed and len(found) > 1) or (bare and any(_options(c, constructed) for _, c in found)):
         return None
-    if bare and any(
-        keyword(c, "enabled") or called(c) == "autocast" for c in source.calls() if called(c) == "autocast"
-    ):
-        return None
+    if bare and any(called(c) == "autocast" for c in source.calls()):
+        return None  # in half precision the loss of probabilities is not allowed
     text = f"Use `{names[old]}` in the place of `{old}`."
     spans = [Replacement(source.end(c.func) - len(old), source.end(c.func), names[old]) for _, c in found]
     return Change.of(source, text, *spans)

@@ -9,7 +9,7 @@ from nndoctor.finding import Severity
 from nndoctor.prescription.case import with_keyword
 from nndoctor.prescription.change import Change
 from nndoctor.prescription.edits.loop import backward_in
-from nndoctor.prescription.source import Function, Replacement
+from nndoctor.prescription.source import Replacement
 from nndoctor.prescription.syntax import dotted, imported, keyword, loop_around, method_calls, quoted, receiver
 from nndoctor.records import VALIDATION, Forwards, LossCall
 
@@ -55,7 +55,7 @@ def eval_mode(case: Case) -> Change | None:
     if call is None:
         return None
     whole = _evaluation(source, case, call)
-    if whole is None or not source.alone(whole):
+    if whole is None or not source.alone(whole) or _lent(source, case, whole):
         return None
     changes = [source.before(whole, f"{model}.eval()")]
     text = f"Insert `{model}.eval()` before {quoted(source, whole)}"
@@ -82,7 +82,7 @@ def no_gradients(case: Case) -> Change | None:
         text = f"Decorate `{function.name}` with `@torch.no_grad()`."
         return None if indent.strip() else Change.of(source, text, Replacement(at, at, row))
     whole = _evaluation(source, case, call)
-    if whole is None or not source.alone(whole) or _has_long_text(source, whole):
+    if whole is None or not source.alone(whole) or _has_long_text(source, whole) or _lent(source, case, whole):
         return None
     rows = source.lines_of(whole)
     indent, begin = source.indent_of(whole), source.line_start(whole.lineno)
@@ -170,9 +170,9 @@ def _evaluates_again(source: Source, case: Case) -> bool:
     return False
 
 
-def _lent(source: Source, case: Case, function: Function) -> bool:
-    """Whether a function computes what others train on: then it must keep its gradients."""
-    first, last = function.lineno, function.end_lineno or function.lineno
+def _lent(source: Source, case: Case, part: ast.stmt) -> bool:
+    """Whether training runs through a part of the file as well: then it must keep its mode and its gradients."""
+    first, last = part.lineno, part.end_lineno or part.lineno
     trained = [r for r in case.run.rows(Forwards) if r.split != VALIDATION and r.graphs > 0]
     losses = [r for r in case.run.rows(LossCall) if r.split != VALIDATION and r.requires_grad]
     return any(r.file == source.file and first <= r.line <= last for r in (*trained, *losses))

@@ -117,7 +117,8 @@ def _batch_size(case: Case, size: int) -> Change | None:
 
 def _optimizer(case: Case) -> Optimizer | None:
     rows = [o for o in case.run.rows(Optimizer) if (o.file, o.line) == (case.source.file, case.line)]
-    return rows[0] if len(rows) == 1 else None
+    kinds = {(o.type, o.lr) for o in rows}  # the same one may be built for each fold
+    return rows[0] if len(kinds) == 1 else None
 
 
 def _optimizer_value(case: Case, name: str, value: float) -> Change | None:

@@ -177,10 +177,14 @@ def _removed(source: Source, node: ast.Call, why: str) -> Change | None:
 
 
 def _thresholds(source: Source) -> bool:
-    """Whether a file compares something with a number between 0 and 1, or rounds: it may rely on probabilities."""
+    """Whether a file compares something with a number between 0 and 1, rounds or samples: it may want probabilities."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Compare) and any(0 < (number_of(n) or 0.0) < 1 for n in node.comparators):
             return True
-        if called(node) == "round" and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if (
+            called(node) in ("round", "multinomial", "Categorical", "Bernoulli")
+            and isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+        ):
             return True
     return False

@@ -37,14 +37,25 @@ FAR = 0.5
 
 def random_start(case: Case) -> Change | None:
     """Leave the weights as PyTorch starts them: remove what fills them with a constant."""
-    found = [s for s, _, kind in _fills(case.source, CONSTANT) if kind == "weight" and not _for_norms(case.source, s)]
-    return _left_out(case.source, found)
+    return _left_out(case.source, _meant(case, CONSTANT))
 
 
 def standard_start(case: Case) -> Change | None:
     """Leave the weights as PyTorch starts them: remove what draws them on another scale."""
-    found = [s for s, _, kind in _fills(case.source, RANDOM) if kind == "weight" and not _for_norms(case.source, s)]
+    found = _meant(case, RANDOM)
     return _left_out(case.source, found) if len(found) == 1 else None
+
+
+def _meant(case: Case, names: tuple[str, ...]) -> list[ast.Expr]:
+    """Return the statements that fill the weights of the finding: those of `self.fc1` only if it is among them."""
+    found = []
+    for statement, call, kind in _fills(case.source, names):
+        paths = [dotted(n).removesuffix(".data") for n in (*call.args[:1], receiver(call))]
+        own = next((p.removeprefix("self.") for p in paths if p.startswith("self.") and p.endswith(".weight")), "")
+        other = own and case.finding.names and not any(f".{name}".endswith(f".{own}") for name in case.finding.names)
+        if kind == "weight" and not other and not _for_norms(case.source, statement):
+            found.append(statement)
+    return found
 
 
 def zero_bias(case: Case) -> Change | None:
@@ -241,23 +252,43 @@ def _unregistered(source: Source, owner: ast.ClassDef) -> Iterator[tuple[ast.exp
         if not attr.startswith("self."):
             continue
         value = statement.value
-        kind = LAYER_LISTS.get(type(value), "")
-        layers = [n for n in ast.walk(value) if isinstance(n, ast.Call)] if kind else []
-        if isinstance(value, ast.List) and not value.elts:
-            layers = [c.args[0] for c in source.calls(made[0]) if called(c) == "append" and c.args
-                      and dotted(receiver(c)) == attr and isinstance(c.args[0], ast.Call)]  # fmt: skip
-        prefixes = {p for layer in layers if (p := _prefix(layer))}
-        if kind and len(prefixes) == 1:
-            yield value, attr, prefixes.pop(), kind
+        prefixes = {_prefix(source, layer) for layer in _members(source, value, attr)}
+        if len(prefixes) == 1 and (prefix := prefixes.pop()):
+            yield value, attr, prefix, LAYER_LISTS[type(value)]
         flag = [k for k in getattr(value, "keywords", []) if k.arg == "requires_grad"]
         if isinstance(value, ast.Call) and dotted(value.func).startswith("torch.") and flag:
             yield value, attr, "nn." if _has_name(source, "nn") else "torch.nn.", "Parameter"
 
 
-def _prefix(layer: ast.Call) -> str:
-    """Return `nn.` of `nn.Linear(...)`; empty for what is no layer of torch's."""
+def _members(source: Source, value: ast.expr, attr: str) -> list[ast.expr]:
+    """Return what a list or dictionary of layers is made of; nothing where it could not be a `ModuleList` as it is."""
+    match value:
+        case ast.List(elts=[]):
+            return [
+                c.args[0] for c in source.calls() if called(c) == "append" and c.args and dotted(receiver(c)) == attr
+            ]
+        case ast.List(elts=items):
+            return items
+        case ast.ListComp(elt=item):
+            return [item]
+        case ast.Dict(keys=keys, values=items) if all(
+            isinstance(k, ast.Constant) and isinstance(k.value, str) for k in keys
+        ):
+            return items
+    return []
+
+
+def _prefix(source: Source, layer: ast.expr) -> str:
+    """Return `nn.` of `nn.Linear(...)`, or of a module of the file; empty for what is no layer."""
+    if not isinstance(layer, ast.Call):
+        return ""
     before, _, name = dotted(layer.func).rpartition(".")
-    return f"{before}." if before in ("nn", "torch.nn") and name[:1].isupper() and name != "Parameter" else ""
+    if before in ("nn", "torch.nn"):
+        return f"{before}." if name[:1].isupper() and name != "Parameter" else ""
+    own = [c for c in classes(source) if not before and c.name == name]
+    if len(own) == 1 and any(dotted(b).endswith("Module") for b in own[0].bases):
+        return "nn." if _has_name(source, "nn") else "torch.nn." if _has_name(source, "torch") else ""
+    return ""
 
 
 def _has_name(source: Source, name: str) -> bool:
@@ -279,12 +310,18 @@ def attach_output(case: Case) -> Change | None:
     source = case.source
     forwards = [f for f in functions(source) if f.name == "forward"]
     cuts = [c for f in forwards for c in source.calls(f) if called(c) == "detach" and not c.args]
+    own = {part for name in case.finding.names for part in name.split(".")}
     blocks = [
         w for f in forwards for w in ast.walk(f)
         if isinstance(w, ast.With) and [called(i.context_expr) for i in w.items] == ["no_grad"]
     ]  # fmt: skip
     if len(cuts) + len(blocks) != 1 or calls_method(source.tree, "detach_"):
         return None
+    part = cuts[0] if cuts else blocks[0]
+    behind = [part, *(s.value for s in ast.walk(source.function_of(part) or part) if isinstance(s, ast.Assign)
+                      and assigned(s) == dotted(receiver(cuts[0]) if cuts else None) != "")]  # fmt: skip
+    if not any(dotted(n).removeprefix("self.") in own for each in behind for n in ast.walk(each)):
+        return None  # what it cuts off is not what gets no gradient
     if cuts and isinstance(cuts[0].func, ast.Attribute):
         inner = cuts[0].func.value
         text = f"Write `{source.code(inner)}` for {quoted(source, cuts[0])}: nothing behind it is trained."
