@@ -202,6 +202,10 @@ def test_the_training_data_are_shuffled(text: str, old: str, new: str, treated: 
         pytest.param("a = DataLoader(d, sampler=s)\nfor x in a:  # here\n    pass\n", id="a sampler"),
         pytest.param("a = DataLoader(d, **k)\nfor x in a:  # here\n    pass\n", id="options passed on"),
         pytest.param("a = DataLoader(d, shuffle=flag)\nfor x in a:  # here\n    pass\n", id="unknown flag"),
+        pytest.param(
+            "class S(data.IterableDataset):\n    pass\n\na = DataLoader(S())\nfor x in a:  # here\n    pass\n",
+            id="a stream",
+        ),
         pytest.param("a = batches(d)\nfor x in a:  # here\n    pass\n", id="no DataLoader"),
         pytest.param(
             "def make(d):\n    return DataLoader(d)\n\na, b = make(d), make(v)\nfor x in a:  # here\n    pass\n",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nndoctor.prescription.case import with_keyword
 from nndoctor.prescription.change import Change
 from nndoctor.prescription.source import Replacement
-from nndoctor.prescription.syntax import argument, called, quoted, spread
+from nndoctor.prescription.syntax import argument, called, classes, dotted, quoted, spread
 from nndoctor.records import TRAIN, Loader
 
 if TYPE_CHECKING:
@@ -19,8 +19,19 @@ SAMPLERS = ("sampler", "batch_sampler")
 
 
 def shuffle(case: Case) -> Change | None:
-    """Shuffle the training data."""
+    """Shuffle the training data, if they can be asked for in any order."""
+    rows = [r for r in case.run.rows(Loader) if (r.file, r.line) == (case.source.file, case.line)]
+    if any(row.order == "unknown" for row in rows) or _streams(case):
+        return None
     return _switched(case, "shuffle", 2)
+
+
+def _streams(case: Case) -> bool:
+    """Whether the data set is an iterable one, by the class that the file defines."""
+    built = loader_at(case)
+    made = called(case.origin(argument(built, "dataset", 0))) if built is not None else ""
+    bases = [dotted(base) for c in classes(case.source) if c.name == made for base in c.bases]
+    return any("Iterable" in base for base in bases)
 
 
 def drop_last(case: Case) -> Change | None:
