@@ -1,16 +1,21 @@
-"""What `observe` costs: the time of a training step under all instruments, relative to the bare step.
+"""What our instruments cost: the time of a training step under them, relative to the bare step.
 
-Bare and observed steps are interleaved in one process, in blocks, so that a machine whose speed drifts does not decide;
-the median ratio over the blocks is printed. Run `python benchmarks/overhead.py [--blocks 10] [--steps 20]`.
+`observe` is the experiment of `nndoctor check`; `watch` is `nndoctor watch` as it is by default, `every` with all
+statistics on every step. Bare and observed steps are interleaved in one process, in blocks, so that a machine whose
+speed drifts does not decide; the median ratio over the blocks is printed.
+Run `python benchmarks/overhead.py [--blocks 10] [--steps 40] [--only watch]`.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 import tempfile
 import time
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,9 +27,12 @@ from nndoctor.hooks import Hooks, Watcher
 from nndoctor.patching import Patches
 from nndoctor.patient import Patient
 from nndoctor.session import Config
+from nndoctor.watching.script import WatchedRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    Timer = Callable[[nn.Module, DataLoader[tuple[Tensor, ...]], int], float]
 
 Batch = tuple[Tensor, ...]
 
@@ -98,28 +106,52 @@ def observed(model: nn.Module, loader: DataLoader[Batch], steps: int) -> float:
             patient.recorder.close()
 
 
+@contextmanager
+def watched(overhead: float) -> Iterator[Timer]:
+    """Yield a timer of steps under `watch`. One run over all blocks: it is the long training that is measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = WatchedRun(Path(folder), overhead=overhead, on_nan="continue", facts={})
+
+        def timer(model: nn.Module, loader: DataLoader[Batch], steps: int) -> float:
+            run.begin()
+            try:
+                return seconds(model, loader, steps)
+            finally:
+                run.pause()
+
+        yield timer
+        run.end()
+
+
 def main() -> int:
-    """Print a row per model."""
+    """Print a row per model and mode."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--only", default="")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print("model         bare ms   observed ms   ratio (median of blocks, min-max)")
+    print("model         mode       bare ms   with it ms   ratio (median of blocks, min-max)")
     build: Callable[[], tuple[nn.Module, DataLoader[Batch]]]
     for build in (mlp, cnn, transformer):
-        torch.manual_seed(0)
-        model, loader = build()
-        pairs = [
-            (seconds(model, loader, options.steps), observed(model, loader, options.steps))
-            for _ in range(options.blocks)
-        ]
-        ratios = sorted(b / a for a, b in pairs)
-        bare, watched = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
-        middle = statistics.median(ratios)
-        name = build.__name__
-        print(f"{name:12s} {bare:8.2f} {watched:13.2f}   {middle:.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})")
+        for mode in ("observe", "watch", "every"):
+            if options.only in mode:
+                print(_row(build, mode, options.blocks, options.steps), flush=True)
     return 0
+
+
+def _row(build: Callable[[], tuple[nn.Module, DataLoader[Batch]]], mode: str, blocks: int, steps: int) -> str:
+    torch.manual_seed(0)
+    model, loader = build()
+    with nullcontext(observed) if mode == "observe" else watched(0.03 if mode == "watch" else math.inf) as timer:
+        timer(model, loader, steps)  # the monitor learns what a step costs
+        pairs = [(seconds(model, loader, steps), timer(model, loader, steps)) for _ in range(blocks)]
+    ratios = sorted(b / a for a, b in pairs)
+    bare, under = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
+    middle = statistics.median(ratios)
+    return (
+        f"{build.__name__:12s}  {mode:8s} {bare:9.2f} {under:12.2f}   {middle:.3f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+    )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ class Check:
     needs: tuple[type[Record], ...]
     explains: frozenset[str]
     function: Callable[..., Iterator[Finding]]
+    watched: bool = False
+    """Whether a recording of `watch` is enough: no experiments, and a close look at sampled steps only."""
 
     def __call__(self, run: Recording, **options: Any) -> list[Finding]:
         """Run the check on one recording. Raises `Skip` where it cannot judge it."""
@@ -53,14 +55,16 @@ def check(
     severity: Severity,
     needs: Sequence[type[Record]],
     explains: Sequence[str] = (),
+    watched: bool = False,
 ) -> Callable[[Callable[..., Iterator[Finding]]], Check]:
     """Declare a check: a generator that takes a recording and yields findings.
 
     Its keyword-only parameters are its options, and its docstring is its documentation. Without rows of every kind in
     `needs` it is skipped. `explains` names the checks that may fire as mere symptoms of this one.
+    `watched`: it can judge a recording of `nndoctor watch` as well; without it such a recording is skipped.
     """
 
     def declare(function: Callable[..., Iterator[Finding]]) -> Check:
-        return Check(name, reason, severity, tuple(needs), frozenset(explains), function)
+        return Check(name, reason, severity, tuple(needs), frozenset(explains), function, watched)
 
     return declare

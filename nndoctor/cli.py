@@ -15,10 +15,11 @@ from nndoctor.commands.check import check
 from nndoctor.commands.checks import checks
 from nndoctor.commands.explain import explain
 from nndoctor.commands.report import report
+from nndoctor.commands.watch import watch
 from nndoctor.errors import ExitCode, NndoctorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 app = typer.Typer(
     name="nndoctor",
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 # What follows the script belongs to the script, also `--help`.
 app.command(context_settings={"allow_interspersed_args": False})(check)
+app.command(context_settings={"allow_interspersed_args": False})(watch)
 app.command()(report)
 app.command()(checks)
 app.command()(explain)
@@ -64,8 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
+    code = guarded(lambda: app(args=list(arguments) or ["--help"], prog_name="nndoctor", standalone_mode=False))
+    return code if arguments or code else int(ExitCode.USAGE)
+
+
+def guarded(work: Callable[[], object]) -> int:
+    """Do what is to be done; whatever it raises becomes one line on stderr and an exit code."""
     try:
-        code = app(args=list(arguments) or ["--help"], prog_name="nndoctor", standalone_mode=False)
+        code = work()
         sys.stdout.flush()
     except NndoctorError as error:
         return _refuse(str(error), error.exit_code)
@@ -80,8 +88,6 @@ def run(arguments: Sequence[str]) -> int:
         if hasattr(error, "format_message"):
             return _refuse(error.format_message(), ExitCode.USAGE, context=getattr(error, "ctx", None))
         return _refuse(_told(error), ExitCode.INTERNAL)
-    if not arguments:
-        return int(ExitCode.USAGE)
     return code if isinstance(code, int) else int(ExitCode.HEALTHY)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NOT_CHECKED = "not checked yet"
 NOT_SELECTED = "not selected"
+NOT_WATCHED = "needs the experiments of `nndoctor check`, or its look at every step"
 
 NOUNS = {
     "Step": "training step",
@@ -52,6 +53,7 @@ NOUNS = {
     "Clipping": "gradient clipping",
     "SchedulerStep": "step of a learning-rate scheduler",
     "KeptGraphs": "backward pass that was followed for ten steps",
+    "Evaluation": "evaluation of the script's own",
     "Experiment": "experiment",
 }
 """What users call the kinds of records."""
@@ -140,6 +142,8 @@ def diagnose(
 
 def examine(check: Check, run: Recording) -> tuple[Outcome, tuple[Finding, ...]]:
     """Run one check. Whatever it raises becomes its outcome; it cannot spoil the others."""
+    if run.environment("command") == "watch" and not check.watched:
+        return Outcome(check.name, check.reason, Status.SKIPPED, NOT_WATCHED), ()
     missing = [NOUNS.get(kind.__name__, kind.__name__) for kind in check.needs if not run.rows(kind)]
     if missing:
         why = f"no {' and no '.join(missing)} was seen"

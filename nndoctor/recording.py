@@ -21,7 +21,7 @@ from nndoctor.errors import RecordingError
 from nndoctor.records import KINDS, Environment, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 FILE_NAME = "recording.sqlite"
 FLUSH_SECONDS = 0.5
+BUCKETS = 100
+"""Parts of a run in each of which thinning keeps the extremes."""
 
 R = TypeVar("R", bound=Record)
 
@@ -111,6 +113,10 @@ class Recorder:
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
+    def hold(self, record: Record) -> None:
+        """Append one record, to be written at the next `flush` only."""
+        self._pending.append(record)
+
     def flush(self) -> None:
         """Write what is pending. Does nothing in a forked worker."""
         if self._database is None or os.getpid() != self._process:
@@ -124,6 +130,33 @@ class Recorder:
             self._database.executemany(_insert(kind), rows)
         self._database.commit()
         self._flushed = time.monotonic()
+
+    def thin(self, kind: type[Record], extreme: str, *, per: Sequence[str] = (), first: int = 5) -> int:
+        """Drop every second recorded step of a kind; return how many rows are left.
+
+        Kept are the `first` steps, the last one, and the rows that hold the least or the greatest value of the column
+        `extreme`: one pair for each combination of `per` in each of `BUCKETS` parts of the run.
+        """
+        if self._database is None or os.getpid() != self._process:
+            return 0
+        table = kind.__name__.lower()
+        execute = self._database.execute
+        steps = [row[0] for row in execute(f'SELECT DISTINCT step FROM "{table}" ORDER BY step')]  # noqa: S608
+        if len(steps) > first + 2:
+            width = max(1, (steps[-1] - steps[0]) // BUCKETS)
+            groups = ", ".join(["segment", f"step / {width}", *_quoted(per)])
+            kept = " UNION ".join(
+                f'SELECT rowid FROM (SELECT rowid, {which}("{extreme}") FROM "{table}" GROUP BY {groups})'  # noqa: S608
+                for which in ("MIN", "MAX")
+            )
+            execute("CREATE TEMP TABLE dropped (step INTEGER PRIMARY KEY)")
+            self._database.executemany("INSERT INTO dropped VALUES (?)", [(s,) for s in steps[first:-1:2]])
+            execute(
+                f'DELETE FROM "{table}" WHERE step IN (SELECT step FROM dropped) AND rowid NOT IN ({kept})'  # noqa: S608
+            )
+            execute("DROP TABLE dropped")
+            self._database.commit()
+        return int(execute(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0])  # noqa: S608
 
     def close(self) -> None:
         """Write what is pending and fold the journal into the one file."""

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from nndoctor.commands import options
+
+class ListFormat(StrEnum):
+    """Values of `--format`."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
 def checks(
     *,
-    formats: Annotated[options.Format, typer.Option("--format", help="How to print.")] = options.Format.TERMINAL,
+    formats: Annotated[ListFormat, typer.Option("--format", help="How to print.")] = ListFormat.TERMINAL,
 ) -> None:
     """List all checks: name, reason, severity, title."""
     from rich import box
@@ -24,11 +31,16 @@ def checks(
     from nndoctor.commands.showing import output_console
 
     everything = load_catalogue().values()
-    if formats is options.Format.JSON:
+    if formats is ListFormat.JSON:
         rows = [
             {"check": c.name, "reason": c.reason, "severity": c.severity.label, "title": c.title} for c in everything
         ]
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return
+    if formats is ListFormat.MARKDOWN:
+        from nndoctor.reports.catalogue_page import render
+
+        sys.stdout.write(render(everything))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in ("check", "reason", "severity"):

@@ -52,7 +52,9 @@ def read(pending: list[Pending]) -> list[TensorStats]:
         chosen = [pending[i] for i in positions]
         samples = torch.stack([each.sample for each in chosen])
         norms = torch.stack([each.norm for each in chosen])
-        tails = torch.tensor([_tails(each.row.type) for each in chosen], device=samples.device)
+        tails = torch.tensor(
+            [tails_of(each.row.type) or (-math.inf, math.inf) for each in chosen], device=samples.device
+        )
         for position, each, numbers in zip(positions, chosen, _summed(samples, norms, tails), strict=True):
             mean, std, absmax, norm, zeros, saturated, bad = numbers
             rows[position] = replace(
@@ -63,7 +65,7 @@ def read(pending: list[Pending]) -> list[TensorStats]:
                 norm=norm,
                 zero_share=zeros,
                 non_finite=int(bad),
-                saturated_share=saturated if _has_tails(each.row.type) else math.nan,
+                saturated_share=saturated if tails_of(each.row.type) is not None else math.nan,
             )
     return [rows[i] for i in range(len(pending))]
 
@@ -87,9 +89,6 @@ def _plain(kind: str) -> str:
     return kind.lower().removeprefix("log").replace("hardtanh", "tanh")
 
 
-def _has_tails(kind: str) -> bool:
-    return _plain(kind) in SATURATION
-
-
-def _tails(kind: str) -> tuple[float, float]:
-    return SATURATION.get(_plain(kind), (-math.inf, math.inf))
+def tails_of(kind: str) -> tuple[float, float] | None:
+    """Return the limits beyond which an activation of this type is saturated, None for one without flat tails."""
+    return SATURATION.get(_plain(kind))

@@ -19,6 +19,7 @@ from nndoctor.records.base import (
     Placed,
     Record,
 )
+from nndoctor.records.curves import Evaluation
 from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan, TokenTarget
 from nndoctor.records.loop import Backward, Environment, Event, Experiment, Optimizer, OptimizerStep, Step
 from nndoctor.records.model import (
@@ -70,6 +71,7 @@ KINDS: tuple[type[Record], ...] = (
     SchedulerStep,
     KeptGraphs,
     SourceFile,
+    Evaluation,
     Experiment,
     Event,
     Environment,
@@ -94,6 +96,7 @@ __all__ = [
     "DropoutCall",
     "Environment",
     "EvalGap",
+    "Evaluation",
     "Event",
     "Experiment",
     "Forwards",

@@ -19,6 +19,8 @@ class Step(Record):
 
     epoch: int = 0
     loss: float = math.nan
+    score: float = math.nan
+    """Accuracy on the batch before the step, where `watch` derived one."""
     lr: float = math.nan
     batch_size: int = 0
     backwards: int = 0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     severity=Severity.NOTE,
     needs=[TensorStats],
     explains=["dead-relu", "learning-rate-too-low", "saturated-activation", "update-ratio"],
+    watched=True,
 )
 def activation_mean(
     run: Recording,

@@ -31,6 +31,7 @@ FREE = ("Lion",)
         "over-regularised",
         "update-ratio",
     ],
+    watched=True,
 )
 def implausible_hyperparameter(
     run: Recording,

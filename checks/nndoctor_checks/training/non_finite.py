@@ -72,6 +72,7 @@ TRACE = (
         "update-ratio",
         "vanishing-gradient",
     ],
+    watched=True,
 )
 def non_finite(
     run: Recording,

@@ -16,7 +16,7 @@ WARM_UP = 2.0
 """A learning rate that more than doubles over the observed steps is still being warmed up."""
 
 
-@check("update-ratio", reason="R33", severity=Severity.WARNING, needs=[Parameter, TensorStats])
+@check("update-ratio", reason="R33", severity=Severity.WARNING, needs=[Parameter, TensorStats], watched=True)
 def update_ratio(
     run: Recording,
     *,

@@ -1,0 +1,186 @@
+"""Connects a monitor to torch: a handful of replaced functions, all undone together, none of which changes a value."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.modules import module as module_hooks
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.data import dataloader
+
+from nndoctor.patching import Patches
+from nndoctor.places import user_place
+from nndoctor.watching.evaluations import LOSSES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nndoctor.watching.monitor import Monitor
+
+
+class Attachment:
+    """A monitor's connection to torch, from `install` to `remove`."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.monitor = monitor
+        self._patches = Patches()
+        self._handles: list[Any] = []
+        self._thread = threading.get_ident()
+        self.stop: BaseException | None = None
+        """Raised at the next `backward`, out of the user's own code, where the monitor wants the training to end."""
+
+    def install(self) -> None:
+        """Attach."""
+        patches = self._patches
+        patches.wrap(nn.Module, "__call__", self._call_module)
+        patches.wrap(torch.autograd, "backward", self._backward)
+        patches.wrap(torch.amp.GradScaler, "scale", self._scale)
+        patches.wrap(torch.optim.Optimizer, "__init__", self._optimizer_built)
+        patches.wrap(dataloader._BaseDataLoaderIter, "__next__", self._next)
+        for name in LOSSES:
+            patches.wrap(functional, name, self._loss(name))
+        patches.wrap(torch.jit, "script", self._script)
+        self._handles = [
+            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_post_hook(self._after_step),
+            module_hooks.register_module_module_registration_hook(self._registered),
+        ]
+        os.register_at_fork(after_in_child=self._fall_silent)
+
+    def remove(self) -> None:
+        """Take everything off again."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._patches.undo()
+
+    def _fall_silent(self) -> None:
+        self.monitor.off = True
+
+    def _here(self) -> bool:
+        return not self.monitor.off and threading.get_ident() == self._thread
+
+    def _call_module(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        monitor = self.monitor
+
+        def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            # First: what compiled code has looked at is guarded, and a change of it would compile anew.
+            if torch.compiler.is_compiling():
+                return original(module, *args, **kwargs)
+            if monitor.inside:
+                if not monitor.sampling:
+                    return original(module, *args, **kwargs)
+                output = original(module, *args, **kwargs)
+                if self._here():
+                    monitor.module_done(module, output)
+                return output
+            if monitor.in_backward or not torch.is_grad_enabled() or not self._here():
+                return original(module, *args, **kwargs)
+            monitor.inside = True
+            try:
+                output = original(module, *args, **kwargs)
+            finally:
+                monitor.inside = False
+            monitor.outer_done(module, args, kwargs, output)
+            return output
+
+        return __call__
+
+    def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        monitor = self.monitor
+
+        def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            if monitor.in_backward or not self._here():
+                return original(tensors, *args, **kwargs)
+            monitor.backward_begins([tensors] if isinstance(tensors, Tensor) else list(tensors))
+            self._obey()
+            monitor.in_backward = True
+            try:
+                return original(tensors, *args, **kwargs)
+            finally:
+                monitor.in_backward = False
+
+        return backward
+
+    def _obey(self) -> None:
+        if self.stop is not None:
+            stop, self.stop = self.stop, None
+            raise stop
+
+    def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def scale(scaler: Any, outputs: Any) -> Any:
+            result = original(scaler, outputs)
+            if isinstance(outputs, Tensor) and self._here():
+                self.monitor.scaled(outputs, result)
+            return result
+
+        return scale
+
+    def _optimizer_built(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:
+            original(optimizer, *args, **kwargs)
+            if self._here():
+                self.monitor.optimizer_places[optimizer] = user_place()
+
+        return __init__
+
+    def _next(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def __next__(iterator: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                batch = original(iterator)
+            except StopIteration:
+                if self._here():
+                    self.monitor.exhausted(iterator._dataset)
+                raise
+            if self._here():
+                self.monitor.served(iterator._dataset, batch, time.perf_counter() - began)
+            return batch
+
+        return __next__
+
+    def _loss(self, name: str) -> Callable[..., Any]:
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            def loss(*args: Any, **kwargs: Any) -> Any:
+                output = original(*args, **kwargs)
+                if not torch.compiler.is_compiling() and self._here():
+                    self.monitor.loss_called(name, original, args, kwargs, output)
+                return output
+
+            return loss
+
+        return make
+
+    def _script(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """TorchScript compiles the loss functions' source: for the time of it they are torch's own again."""
+
+        def script(*args: Any, **kwargs: Any) -> Any:
+            own = {name: getattr(functional, name) for name in LOSSES}
+            for name, wrapper in own.items():
+                setattr(functional, name, getattr(wrapper, "__wrapped__", wrapper))
+            try:
+                return original(*args, **kwargs)
+            finally:
+                for name, wrapper in own.items():
+                    setattr(functional, name, wrapper)
+
+        return script
+
+    def _before_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        if self._here():
+            self.monitor.before_step(optimizer)
+            self._obey()
+
+    def _after_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        if self._here():
+            self.monitor.after_step(optimizer)
+
+    def _registered(self, parent: nn.Module, _name: str, child: nn.Module | None) -> None:
+        if self._here():
+            self.monitor.names.registered(parent, child, user_place())

@@ -1,0 +1,109 @@
+"""The script's own evaluations: losses computed without gradients between two training steps, summed up to one row."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nndoctor.records import TRAIN, VALIDATION, Evaluation
+
+LOSSES = (
+    "cross_entropy",
+    "nll_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "kl_div",
+    "gaussian_nll_loss",
+    "poisson_nll_loss",
+)
+"""Functions of torch.nn.functional; the loss modules call them too."""
+
+
+@dataclass(slots=True)
+class _Sum:
+    loss: Any = 0.0
+    hits: Any = 0.0
+    samples: int = 0
+    scored: int = 0
+
+
+class Evaluations:
+    """Adds up one pass over validation data. Sums stay on the device until the pass is over."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, _Sum] = {}
+
+    def add(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, *, split: str) -> None:
+        """Take in one call of a loss function under `no_grad`; `split` is empty where it cannot be told."""
+        if not isinstance(output, Tensor):
+            return
+        prediction = args[0] if args else kwargs.get("input")
+        target = args[1] if len(args) > 1 else kwargs.get("target")
+        size = prediction.shape[0] if isinstance(prediction, Tensor) and prediction.dim() else 1
+        total = self._sums.setdefault(split, _Sum())
+        mean = output.detach().float().mean()
+        if kwargs.get("reduction") == "sum":
+            mean = mean / max(1, size)
+        total.loss = total.loss + mean * size
+        total.samples += size
+        hits = _hits(function, prediction, target)
+        if hits is not None:
+            total.hits, total.scored = total.hits + hits[0], total.scored + hits[1]
+
+    def over(self, *, epoch: int) -> list[Evaluation]:
+        """Return the rows of the pass that has ended, and begin anew."""
+        rows = [
+            Evaluation(
+                split=split,
+                epoch=epoch,
+                loss=float(each.loss) / max(1, each.samples),
+                metric="accuracy" if each.scored else "",
+                score=float(each.hits) / each.scored if each.scored else math.nan,
+                samples=each.samples,
+            )
+            for split, each in self._sums.items()
+        ]
+        self._sums = {}
+        return rows
+
+    def __bool__(self) -> bool:
+        return bool(self._sums)
+
+
+def split_of(loader: object | None, training: object | None) -> str:
+    """Name the split that a data set is: of two data sets, the one that is trained on is known."""
+    if loader is None or training is None:
+        return ""
+    return TRAIN if loader is training else VALIDATION
+
+
+def _hits(function: str, prediction: Any, target: Any) -> tuple[Tensor, int] | None:
+    """Return how many class predictions are right, of how many; None for other losses."""
+    if not (isinstance(prediction, Tensor) and isinstance(target, Tensor)) or target.numel() == 0:
+        return None
+    if function in ("cross_entropy", "nll_loss"):
+        if prediction.dim() < 1 or target.is_floating_point() or prediction.dim() != target.dim() + 1:
+            return None
+        dimension = 1 if prediction.dim() > 1 else 0
+        return (prediction.argmax(dimension) == target).sum(), target.numel()
+    if function.startswith("binary_cross_entropy") and prediction.shape == target.shape:
+        limit = 0.0 if function.endswith("logits") else 0.5
+        return ((prediction > limit) == (target > 0.5)).sum(), target.numel()
+    return None
+
+
+@torch.no_grad()
+def training_score(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+    """Return the accuracy of one training batch; NaN for losses that are not of classes."""
+    prediction = args[0] if args else kwargs.get("input")
+    target = args[1] if len(args) > 1 else kwargs.get("target")
+    hits = _hits(function, prediction, target)
+    return math.nan if hits is None else float(hits[0]) / hits[1]

@@ -1,0 +1,278 @@
+"""A monitor beside small loops: it changes nothing, it traces the first NaN, and its own faults cost no training."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from typing import Any
+
+import pytest
+import torch
+import torch._dynamo.testing
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+import nndoctor
+from nndoctor.recording import FILE_NAME, Recorder, Recording
+from nndoctor.records import Environment, Evaluation, Event, Module, NonFinite, Optimizer, Step, TensorStats
+from nndoctor.session import PatientStop
+from nndoctor.watching.keeper import MOST, Keeper
+from nndoctor.watching.monitor import Monitor
+from nndoctor.watching.pace import Pace
+from nndoctor.watching.samples import Sample, rows
+from nndoctor.watching.script import WatchedRun
+
+
+def model_and_data(inputs=None):
+    torch.manual_seed(0)
+    inputs = torch.randn(64, 6) if inputs is None else inputs
+    model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
+    loader = DataLoader(TensorDataset(inputs, torch.randint(3, (len(inputs),))), batch_size=16, shuffle=True)
+    return model, loader
+
+
+def on(inputs=None):
+    model, loader = model_and_data(inputs)
+    return {"model": model, "loader": loader}
+
+
+def cross_entropy(prediction, labels):
+    return functional.cross_entropy(prediction, labels)
+
+
+def train(model, loader, epochs=3, loss_of=cross_entropy, held_out=None):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(epochs):
+        model.train()
+        for inputs, labels in loader:
+            optimizer.zero_grad()
+            loss = loss_of(model(inputs), labels)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        if held_out is not None:
+            model.eval()
+            with torch.no_grad():
+                for inputs, labels in held_out:
+                    loss_of(model(inputs), labels)
+    return losses
+
+
+@pytest.fixture
+def watched(tmp_path):
+    def run(work, **options):
+        settings = {"overhead": math.inf, "on_nan": "continue", "facts": {}, **options}
+        beside = WatchedRun(tmp_path, **settings)
+        beside.begin()
+        try:
+            work()
+        finally:
+            beside.end()
+        return Recording.open(tmp_path / FILE_NAME)
+
+    return run
+
+
+def test_weights_losses_and_random_state_are_bit_identical(watched):
+    model, loader = model_and_data()
+    bare = train(model, loader)
+    after = torch.get_rng_state()
+    again, loader = model_and_data()
+    seen = []
+    watched(lambda: seen.extend(train(again, loader)))
+    assert seen == bare
+    assert torch.equal(torch.get_rng_state(), after)
+    for one, other in zip(model.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_nothing_of_torch_stays_replaced(watched):
+    before = (nn.Module.__call__, torch.autograd.backward, functional.cross_entropy, torch.optim.Optimizer.__init__)
+    watched(lambda: train(*model_and_data()))
+    after = (nn.Module.__call__, torch.autograd.backward, functional.cross_entropy, torch.optim.Optimizer.__init__)
+    assert before == after
+
+
+def test_every_step_is_recorded_with_loss_and_rate(watched):
+    losses = []
+    run = watched(lambda: losses.extend(train(*model_and_data())))
+    steps = run.rows(Step)
+    assert [row.loss for row in steps] == losses
+    assert [row.epoch for row in steps] == [0] * 4 + [1] * 4 + [2] * 4
+    assert {row.lr for row in steps} == {0.01}
+    assert {row.batch_size for row in steps} == {16}
+    assert all(0 <= row.score <= 1 for row in steps)
+    assert run.rows(Optimizer)[0].type == "Adam"
+    assert {"0", "4", "Sequential"} <= {row.name for row in run.rows(Module)}
+
+
+def test_sampled_steps_hold_activations_gradients_weights_and_updates(watched):
+    run = watched(lambda: train(**on(), epochs=1))
+    kinds = {(row.kind, row.name) for row in run.rows(TensorStats)}
+    assert ("activation", "2") in kinds
+    assert {(kind, "0.weight") for kind in ("gradient", "weight", "update")} <= kinds
+
+
+def test_evaluations_are_summed_up_by_split(watched):
+    model, loader = model_and_data()
+    other = DataLoader(TensorDataset(torch.randn(20, 6), torch.randint(3, (20,))), batch_size=8)
+    run = watched(lambda: train(model, loader, held_out=other))
+    found = run.rows(Evaluation)
+    assert [(row.split, row.step, row.samples) for row in found] == [("validation", s, 20) for s in (4, 8, 12)]
+    assert all(0 <= row.score <= 1 and row.loss > 0 for row in found)
+
+
+def test_a_nan_of_a_log_is_traced_to_its_line(watched):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(6, 3)
+
+        def forward(self, inputs):
+            return torch.log(self.layer(inputs))
+
+    _, loader = model_and_data()
+    run = watched(lambda: train(Net(), loader, epochs=1))
+    (row,) = run.rows(NonFinite)
+    assert (row.phase, row.operation, row.step) == ("forward", "log", 0)
+    assert row.file.endswith("test_watching.py")
+    assert "log" in row.code
+
+
+def test_a_nan_in_the_backward_pass_is_traced(watched):
+    def loss(prediction, _labels):
+        return torch.sqrt(prediction * 0).sum()
+
+    run = watched(lambda: train(**on(), epochs=1, loss_of=loss))
+    assert run.rows(NonFinite)[0].phase == "backward"
+
+
+def test_a_nan_in_the_batch_is_the_datas(watched):
+    inputs = torch.randn(64, 6)
+    inputs[:, 2] = math.nan
+    run = watched(lambda: train(**on(inputs), epochs=1))
+    assert (run.rows(NonFinite)[0].phase, run.rows(NonFinite)[0].tensor) == ("data", "0")
+
+
+def test_the_state_of_the_broken_step_is_kept(watched, tmp_path):
+    inputs = torch.randn(64, 6)
+    inputs[3, 2] = math.inf
+    watched(lambda: train(**on(inputs), epochs=1))
+    kept = torch.load(tmp_path / "non-finite.pt", weights_only=True)
+    assert kept["batch"]["0"].shape == (16, 6)
+    assert "0.weight" in kept["weights"]["Sequential"]
+    assert kept["left_out"] == []
+
+
+@pytest.mark.parametrize(("wish", "error"), [("raise", FloatingPointError), ("stop", PatientStop)])
+def test_on_nan_ends_the_training(watched, wish, error):
+    inputs = torch.full((64, 6), math.nan)
+    with pytest.raises(error):
+        watched(lambda: train(**on(inputs), epochs=1), on_nan=wish)
+
+
+@pytest.mark.parametrize("instrument", ["_close_step", "_activation", "_measure_updates", "_introduce", "_sound"])
+def test_a_fault_of_ours_costs_no_training(watched, monkeypatch, instrument):
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("injected")
+
+    monkeypatch.setattr(Monitor, instrument, broken)
+    losses = []
+    run = watched(lambda: losses.extend(train(*model_and_data())))
+    assert len(losses) == 12
+    assert any("injected" in event.text for event in run.rows(Event))
+
+
+def test_a_full_disk_costs_rows_and_not_the_training(watched, monkeypatch, capsys):
+    def full(self):
+        self._pending.clear()
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Recorder, "flush", full)
+    losses = []
+    watched(lambda: losses.extend(train(*model_and_data())))
+    assert len(losses) == 12
+    assert "disk is full" in capsys.readouterr().err
+
+
+def test_a_compiled_model_keeps_its_one_graph(watched):
+    model, loader = model_and_data()
+    torch._dynamo.reset()
+    counts = torch._dynamo.testing.CompileCounter()
+    compiled = torch.compile(model, backend=counts)
+    watched(lambda: train(compiled, loader, epochs=2), overhead=0.03)
+    assert counts.frame_count == 1
+
+
+def test_a_scripted_loss_module_still_compiles(watched):
+    watched(lambda: torch.jit.script(nn.CrossEntropyLoss()))
+
+
+def test_loops_without_an_optimizer_have_steps(watched):
+    def by_hand():
+        model, loader = model_and_data()
+        for inputs, labels in loader:
+            model.zero_grad()
+            functional.cross_entropy(model(inputs), labels).backward()
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter.sub_(parameter.grad, alpha=0.1)
+
+    assert len(watched(by_hand).rows(Step)) == 4
+
+
+def test_library_keeps_what_it_has_when_the_loop_raises(tmp_path):
+    model, loader = model_and_data()
+
+    def interrupted():
+        with nndoctor.watch(model, out=tmp_path / "run") as seen:
+            contexts.append(seen)
+            train(model, loader)
+            raise KeyError("boom")
+
+    contexts: list[Any] = []
+    with pytest.raises(KeyError):
+        interrupted()
+    run = Recording.open(tmp_path / "run" / FILE_NAME)
+    assert len(run.rows(Step)) == 12
+    assert run.environment("ended") == "yes"
+    assert any("boom" in event.text for event in run.rows(Event))
+    assert contexts[0].diagnosis is not None
+
+
+def test_thinning_bounds_the_rows_and_keeps_the_extremes(tmp_path, monkeypatch):
+    monkeypatch.setitem(MOST, Step, 500)
+    keeper = Keeper(tmp_path / FILE_NAME)
+    for step in range(20_000):
+        keeper.add(Step(step=step, loss=1000.0 if step == 12_345 else math.sin(step)))
+        if step % 400 == 0:
+            keeper.flush()
+    keeper.add(Environment(name="ended", value="yes"))
+    keeper.close()
+    steps = Recording.open(tmp_path / FILE_NAME).rows(Step)
+    assert len(steps) < 1500
+    assert [row.step for row in steps] == sorted(row.step for row in steps)
+    assert max(row.loss for row in steps) == 1000.0
+    assert steps[0].step == 0
+    assert steps[-1].step > 19_000
+
+
+def test_samples_match_torch():
+    values = torch.tensor([0.0, 1.0, -3.0, math.nan])
+    (row,) = rows([Sample(values, "weight", "w", 4)], 0, 7)
+    assert (row.step, row.absmax, row.non_finite, row.zero_share) == (7, 3.0, 1, 0.25)
+    assert row.mean == pytest.approx(-2 / 3)
+    assert row.std == pytest.approx(values[:3].std(correction=0).item())
+
+
+def test_pace_pays_for_itself():
+    pace = Pace(0.03)
+    cost, spent, total = 0.002, 0.0, 0.0
+    for step in range(5000):
+        taken = pace.is_sampled(step)
+        own = cost if taken else 0.0
+        pace.ended(step, 0.01 + own, own, sampled=taken)
+        spent, total = spent + own, total + 0.01
+    assert 0.005 < spent / total < 0.03
