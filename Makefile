@@ -9,7 +9,7 @@ SICK := sample_projects/zoo/missing-zero-grad/sick.py
 # One thread for each process: more only get in each other's way with networks this small.
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup demo check fast test accuracy readme lock clean
+.PHONY: setup demo check fast test accuracy readme prescription lock clean
 
 setup: $(STAMP)
 
@@ -44,6 +44,10 @@ readme: $(STAMP)
 # The zoo, the healthy samples: how often is the first entry of the diagnosis the fault?
 accuracy: $(STAMP)
 	$(BIN)/python benchmarks/accuracy.py
+
+# Patches of the zoo's sick scripts, applied to copies and checked again: how many are healthy then?
+prescription: $(STAMP)
+	$(BIN)/python benchmarks/prescription.py
 
 # Write the pins anew, from what is installed. "+cpu" and the like name an index, not a version.
 lock:
