@@ -139,6 +139,14 @@ def test_usual_values(text: str, measure: Measure, expected: str | None, treated
     assert treated("implausible-hyperparameter", text, "# here", row, evidence=(measure,)) == expected
 
 
+def test_gradients_that_explode_at_a_rate_far_above_the_usual(treated: Treated) -> None:
+    text = "o = SGD(p, lr=5.0, momentum=0.9)  # here\n"
+    row = optimizer(type="SGD", lr=5.0, momentum=0.9)
+    assert treated("exploding-gradient", text, "# here", row) == text.replace("5.0", "0.01")
+    usual = optimizer(type="SGD", lr=0.1, momentum=0.9)
+    assert treated("exploding-gradient", text.replace("5.0", "0.1"), "# here", usual) is None
+
+
 def test_weight_decay(treated: Treated) -> None:
     text = "class T:\n    def __init__(self, wd=0.1):\n        self.o = SGD(p, 0.1, weight_decay=wd)  # here\n"
     new = treated("over-regularised", text, "# here", optimizer(type="SGD", weight_decay=0.1))

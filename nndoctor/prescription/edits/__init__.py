@@ -22,7 +22,7 @@ EDITS: Final[Mapping[str, Edit]] = {
     "dead-relu": weights.zero_bias,
     "dropout-in-eval": modes.dropout_by_mode,
     "eval-mode-in-training": modes.train_mode,
-    "exploding-gradient": weights.smaller_gain,
+    "exploding-gradient": numbers.calmer,
     "frozen-parameters": weights.unfreeze,
     "gradients-cleared-before-step": loop.move_zero_grad,
     "gradients-in-validation": modes.no_gradients,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nndoctor.finding import Measure
 from nndoctor.prescription.case import with_keyword
 from nndoctor.prescription.change import Change
+from nndoctor.prescription.edits.weights import smaller_gain
 from nndoctor.prescription.source import Replacement
 from nndoctor.prescription.syntax import argument, called, keyword, last_name, number_of, quoted, spread
 from nndoctor.records import Optimizer
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 USUAL_RATES = {"SGD": 5e-2, "Adagrad": 1e-2, "RMSprop": 1e-3, "Adam": 1e-3, "AdamW": 1e-3, "NAdam": 1e-3, "RAdam": 1e-3}
 WITH_MOMENTUM = 1e-2
 """The usual rate of SGD with momentum."""
+FAR_ABOVE = 20
+"""Times the usual rate from which on it is no choice any more."""
 USUAL = {"momentum": 0.9, "eps": 1e-8, "label_smoothing": 0.1, "max_norm": 1.0}
 DECOUPLED = ("AdamW",)
 BATCH_SMALL, BATCH_LARGE = 32, 64
@@ -36,8 +39,21 @@ def raise_rate(case: Case) -> Change | None:
     row = _optimizer(case)
     if row is None or not row.lr > 0:
         return None
-    usual = WITH_MOMENTUM if row.type == "SGD" and row.momentum > 0 else USUAL_RATES.get(row.type, 0.0)
+    usual = _usual_rate(row)
     return _optimizer_value(case, "lr", usual if usual > row.lr else 10 * row.lr)
+
+
+def calmer(case: Case) -> Change | None:
+    """Take off a gain that multiplies the gradient, or a learning rate far above what is usual."""
+    change, row = smaller_gain(case), _optimizer(case)
+    usual = 0.0 if row is None else _usual_rate(row)
+    if change is not None or row is None or not 0 < FAR_ABOVE * usual <= row.lr:
+        return change
+    return _optimizer_value(case, "lr", usual)
+
+
+def _usual_rate(row: Optimizer) -> float:
+    return WITH_MOMENTUM if row.type == "SGD" and row.momentum > 0 else USUAL_RATES.get(row.type, 0.0)
 
 
 def nonzero_rate(case: Case) -> Change | None:
