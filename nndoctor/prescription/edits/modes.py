@@ -10,7 +10,7 @@ from nndoctor.prescription.case import with_keyword
 from nndoctor.prescription.change import Change
 from nndoctor.prescription.edits.loop import backward_in
 from nndoctor.prescription.source import Replacement
-from nndoctor.prescription.syntax import dotted, imported, keyword, loop_around, method_calls, quoted, receiver
+from nndoctor.prescription.syntax import dotted, imported, keyword, loop_around, method_calls, quoted
 from nndoctor.records import VALIDATION, Forwards, LossCall
 
 if TYPE_CHECKING:
@@ -198,6 +198,3 @@ def _step_of(source: Source) -> str:
             if not outer.strip() and not inner.strip() and inner.startswith(outer) and inner != outer:
                 return inner[len(outer) :]
     return "    "
-
-
-__all__ = ["dropout_by_mode", "eval_mode", "no_gradients", "receiver", "train_mode"]
