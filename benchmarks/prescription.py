@@ -39,7 +39,6 @@ class State:
     status: str
     errors: frozenset[str]
     warnings: frozenset[str]
-    prescription: tuple[dict[str, Any], ...] = ()
 
     @property
     def ran(self) -> bool:
@@ -102,8 +101,7 @@ def state(run: Path) -> State:
         severity: frozenset(e["check"] for e in content["diagnosis"] if e["severity"] == severity)
         for severity in ("error", "warning")
     }
-    items = tuple(content.get("prescription", ()))
-    return State(content["exit_code"], content["status"], by["error"], by["warning"], items)
+    return State(content["exit_code"], content["status"], by["error"], by["warning"])
 
 
 def judged(slug: str, before: State, after: State) -> str:
