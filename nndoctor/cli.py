@@ -14,6 +14,7 @@ import nndoctor
 from nndoctor.commands.check import check
 from nndoctor.commands.checks import checks
 from nndoctor.commands.explain import explain
+from nndoctor.commands.ladder import ladder
 from nndoctor.commands.report import report
 from nndoctor.commands.watch import watch
 from nndoctor.errors import ExitCode, NndoctorError
@@ -31,6 +32,7 @@ app = typer.Typer(
 # What follows the script belongs to the script, also `--help`.
 app.command(context_settings={"allow_interspersed_args": False})(check)
 app.command(context_settings={"allow_interspersed_args": False})(watch)
+app.command(context_settings={"allow_interspersed_args": False})(ladder)
 app.command()(report)
 app.command()(checks)
 app.command()(explain)

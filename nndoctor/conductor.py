@@ -59,6 +59,7 @@ class Conductor:
         self.on_op: Callable[[str, tuple[Any, ...], dict[str, Any], Any], None] = lambda *_: None
         self.interesting: frozenset[str] = frozenset()
         self.on_loader: Callable[[Served], None] = lambda *_: None
+        self.on_compiled: Callable[[Any, dict[str, Any]], None] = lambda *_: None
         self._make_plan = plan
         self._plan: Plan | None = None
         self._cycle = Cycle(self.owned.trained_tensors)
@@ -199,7 +200,7 @@ class Conductor:
             except StopIteration:
                 self._coast()
             else:
-                self._start_diet(following)
+                self._start_diet(following, restore=following.restore)
 
     def _start_diet(self, diet: Diet, *, restore: bool = True) -> None:
         if restore and self.start is not None:
@@ -324,7 +325,7 @@ class Conductor:
             with self.session.silence():
                 self.boundary()
         self.session.in_optimizer = optimizer
-        self.rates.apply(optimizer)
+        self.rates.apply(optimizer, self.session.step)
         self.session.tell("before_step", optimizer)
 
     @ours

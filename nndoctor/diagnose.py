@@ -6,15 +6,17 @@ Pure: nothing here reads a clock, a file or a model, so an old recording can be 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 from nndoctor.causes import Cause, Fired, ordered, severity_of
+from nndoctor.errors import FindingsError
 from nndoctor.finding import Finding, Severity, Skip, SourceLine, Status
 from nndoctor.reasons import NUMBERED
 from nndoctor.verdict import Verdict, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from nndoctor.check import Check
     from nndoctor.recording import Recording
@@ -47,6 +49,14 @@ NOUNS = {
     "NonFinite": "NaN or Inf",
     "Overlap": "pair of training and validation data",
     "Scan": "training data set that can be asked for its samples",
+    "Collation": "DataLoader whose batches are the same each time",
+    "Pairing": "pair of loaders that feed one loop",
+    "Coverage": "sampler that is to go through the data set",
+    "WorkerRandomness": "random generator of a data set in worker processes",
+    "Redraw": "input that is another each time it is drawn",
+    "Learner": "data that simple learners could be trained on",
+    "LoadedWeights": "call of load_state_dict",
+    "LoadedNorm": "BatchNorm with loaded statistics at the front of a model",
     "Normalised": "BatchNorm in train mode",
     "ValidationCall": "validation pass over a DataLoader",
     "DropoutCall": "functional dropout in eval mode",
@@ -54,6 +64,15 @@ NOUNS = {
     "SchedulerStep": "step of a learning-rate scheduler",
     "KeptGraphs": "backward pass that was followed for ten steps",
     "Evaluation": "evaluation of the script's own",
+    "LossTarget": "call of a loss function with a target",
+    "LossTerm": "objective with several terms",
+    "Broadcast": "column that meets a vector",
+    "PassUse": "backward pass that was followed to its use",
+    "StepDirection": "step whose direction was measured",
+    "GradientCheck": "custom autograd.Function",
+    "Devices": "trained tensor",
+    "CompiledCalls": "compiled model",
+    "Rung": "rung of the ladder",
     "Experiment": "experiment",
 }
 """What users call the kinds of records."""
@@ -118,6 +137,38 @@ class Diagnosis:
         first = [e for e in roots if worst[e.check.name] > Severity.NOTE]
         last = [e for e in roots if worst[e.check.name] is Severity.NOTE]
         return [*first, *symptoms, *last]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def findings(self, *, at_least: Severity = Severity.NOTE, check: str = "") -> list[Entry]:
+        """Return the findings of some severity or worse, of one check if it is named."""
+        return [e for e in self.entries if e.severity >= at_least and check in ("", e.check.name)]
+
+    def raise_for_findings(self, at_least: Severity = Severity.ERROR) -> None:
+        """Raise `FindingsError` if there are findings of this severity or worse, or nothing could be judged."""
+        found = self.findings(at_least=at_least)
+        if found:
+            raise FindingsError("\n".join(told(entry) for entry in found))
+        if self.verdict.status in ("crashed", "inconclusive"):
+            raise FindingsError(f"{self.verdict.status}: {self.verdict.why}")
+
+    def _repr_html_(self) -> str:
+        """Return a short table, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{e.severity.label}</td><td>{escape(e.check.name)}</td><td>{escape(e.finding.message)}</td>"
+            f"<td>{escape(e.finding.advice)}</td></tr>"
+            for e in self.entries
+        )
+        head = "<tr><th>severity</th><th>check</th><th>what</th><th>do</th></tr>"
+        table = f"<table>{head}{rows}</table>" if rows else ""
+        return f"<p><b>{self.verdict.status.upper()}</b> {escape(self.verdict.why)}</p>{table}"
+
+
+def told(entry: Entry) -> str:
+    """Return a finding as a short text: what was measured, where, what to do."""
+    place = f" at {entry.where}" if entry.where else ""
+    return f"{entry.severity.label} {entry.check.name}{place}: {entry.finding.message}\n  do: {entry.finding.advice}"
 
 
 def diagnose(

@@ -72,7 +72,7 @@ def examine(
             ended = attempt.run(configuration(settings, folder, plan))
             seen = _so_far(folder)
             _write_ending(settings, folder, seen, ended, time.monotonic() - started)
-            if ended.by not in ("itself", "patience"):
+            if ended.by not in ("itself", "patience") or settings.plan != "check":
                 break
             plan = next_plan(seen, plan, _left(ended, seen, settings), hung=ended.by == "patience")
     return folder
@@ -88,11 +88,13 @@ def configuration(settings: Settings, folder: RunFolder, plan: Plan) -> dict[str
         "run": str(folder.path),
         "budget": plan.budget,
         "steps": plan.steps or settings.steps,
+        "scan": settings.scan,
         "seed": settings.seed,
         "skip": list(plan.skip),
         "no_cut": plan.no_cut,
         "already": list(plan.already),
         "attempt": plan.attempt,
+        "plan": settings.plan,
     }
 
 

@@ -32,6 +32,8 @@ class Ending:
         """The script has been told to stop."""
         self.on_stubborn: Callable[[], None] = lambda: None
         self._swallowed = 0
+        self.seconds = max(1.0, COAST_SHARE * session.config.budget)
+        """For how long the script may coast."""
         self._began = 0.0
         self._cut_epoch = False
 
@@ -48,7 +50,7 @@ class Ending:
 
     def stop_if_overdue(self) -> None:
         """Stop a script that has coasted long enough."""
-        if time.monotonic() - self._began > max(1.0, COAST_SHARE * self.session.config.budget):
+        if time.monotonic() - self._began > self.seconds:
             self.stop("the time for what follows the experiments was over")
 
     def stop(self, why: str) -> None:

@@ -32,3 +32,7 @@ class RecordingError(NndoctorError):
     """A recording cannot be opened, read or written."""
 
     exit_code = ExitCode.USAGE
+
+
+class FindingsError(AssertionError):
+    """What was checked has findings; the text tells them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import update_wrapper
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,8 @@ class Hooks:
         patches.wrap(torch, "compile", self._compile)
         patches.wrap(nn.utils.clip_grad, "clip_grad_norm_", self._clip)
         patches.replace(nn.utils, "clip_grad_norm_", nn.utils.clip_grad.clip_grad_norm_)
+        applied = torch.autograd.Function.apply.__func__  # type: ignore[attr-defined]
+        patches.replace(torch.autograd.Function, "apply", classmethod(self._apply(applied)))
         self._patches = patches
         for kind in vars(lr_scheduler).values():
             if isinstance(kind, type) and issubclass(kind, lr_scheduler.LRScheduler):
@@ -239,6 +242,14 @@ class Hooks:
 
         return clip_grad_norm_
 
+    def _apply(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(kind: type, *args: Any, **kwargs: Any) -> Any:
+            if self.session.hears() and torch.is_grad_enabled() and not kwargs:
+                self.session.tell("function_applied", kind, args)
+            return original(kind, *args, **kwargs)
+
+        return update_wrapper(apply, original)
+
     def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def scale(scaler: Any, outputs: Any) -> Any:
             scaled = original(scaler, outputs)
@@ -252,12 +263,16 @@ class Hooks:
         def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001 - the name that it stands for
             torch.compiler.set_stance("force_eager")  # hooks must fire, and a few steps do not repay a compilation
             self.session.add(Event(kind="note", text="torch.compile was run eagerly, so that the hooks see inside"))
-            return original(*args, **kwargs)
+            result = original(*args, **kwargs)
+            self.conductor.on_compiled(result, kwargs)
+            return result
 
         return compile
 
     def _load_state_dict(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def load_state_dict(module: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
+            if self.session.hears():
+                self.session.tell("state_loads", module, state_dict)
             result = original(module, state_dict, *args, **kwargs)
             if self.session.hears():
                 missing = set(getattr(result, "missing_keys", ()))
@@ -265,6 +280,7 @@ class Hooks:
                 file, line, function = user_place()
                 event = Event(kind="loaded", text=type(module).__name__, file=file, line=line, function=function)
                 self.session.add(event)
+                self.session.tell("state_loaded", module, state_dict)
             return result
 
         return load_state_dict

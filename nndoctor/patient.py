@@ -14,13 +14,17 @@ import numpy as np
 import torch
 
 from nndoctor.conductor import Conductor, Plan
+from nndoctor.errors import UsageError
 from nndoctor.experiments.calls import LatestCalls
 from nndoctor.experiments.causality import causality
+from nndoctor.experiments.custom_functions import CustomFunctions
 from nndoctor.experiments.eval_gap import eval_gap
-from nndoctor.experiments.independence import independence
+from nndoctor.experiments.independence import from_the_start, independence
+from nndoctor.experiments.ladder import ladder
 from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
+from nndoctor.experiments.samples import questions
 from nndoctor.experiments.scan import scans
 from nndoctor.feeds.state import RandomState
 from nndoctor.hooks import Hooks, Watcher
@@ -28,19 +32,28 @@ from nndoctor.launcher import clean_traceback, run_module, run_script
 from nndoctor.patching import Patches
 from nndoctor.places import shown_file
 from nndoctor.probes.batches import Batches
+from nndoctor.probes.broadcasts import OPERATIONS, Broadcasts
+from nndoctor.probes.direction import Direction
 from nndoctor.probes.era import Era
+from nndoctor.probes.examples import Examples
+from nndoctor.probes.loading import Loading
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
 from nndoctor.probes.norms import Norms
+from nndoctor.probes.own_targets import ANSWERS, OwnTargets
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
+from nndoctor.probes.speed import Speed
 from nndoctor.probes.steps import Steps
+from nndoctor.probes.terms import Terms
 from nndoctor.probes.tokens import Tokens
+from nndoctor.probes.waste import Waste
 from nndoctor.probes.wiring import Wiring
 from nndoctor.recording import FILE_NAME, Recorder
 from nndoctor.records import OBSERVE, TRAIN, VALIDATION, Environment, Event
 from nndoctor.scratch import Scratch
 from nndoctor.session import Config, PatientStop, Session
+from nndoctor.settings import split_factory
 
 
 class Patient:
@@ -59,6 +72,8 @@ class Patient:
         parameters = Parameters(self.session, self.conductor, modules)
         losses = Losses(self.session, self.conductor, era, self.batches)
         self.calls = LatestCalls(self.session)
+        self.functions = CustomFunctions(self.session)
+        self.session.listen(self.functions)
         tracer = Tracer(self.session, self.conductor, self.batches)
         steps = Steps(self.session, self.conductor, losses, parameters)
         self.session.listen(Wiring(self.session))  # before the modules are given names
@@ -67,7 +82,20 @@ class Patient:
             self.session.listen(listener)
         self.session.listen(Norms(self.session, era))
         self.session.listen(Practice(self.session, self.conductor, era))
-        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
+        self.examples = Examples(self.session, self.conductor, self.batches)
+        self.session.listen(self.examples)
+        self.session.listen(Loading(self.session, self.conductor))
+        self.session.listen(OwnTargets(self.session))
+        self.session.listen(Direction(self.session, self.conductor))
+        self.session.listen(Terms(self.session))
+        self.session.listen(Waste(self.session))
+        self.session.listen(Broadcasts(self.session, self.conductor, self.batches))
+        self.conductor.interesting = (
+            LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys()
+        )
+        speed = Speed(self.session, self.conductor)
+        self.session.listen(speed)
+        self.conductor.on_compiled = speed.compiled
         self.scratch = Scratch(folder / "scratch", self._saved)
 
     def run(self) -> int:
@@ -107,13 +135,17 @@ class Patient:
             np.random.seed(self.config.seed % 2**32)  # noqa: NPY002 - the global stream is what scripts draw from
             torch.manual_seed(self.config.seed)
         self.session.say(phase="starting", force=True)
-        if self.config.is_module:
+        if split_factory(self.config.target)[1]:
+            from nndoctor.library.factory import run_factory
+
+            run_factory(self.config.target, self.config.arguments)
+        elif self.config.is_module:
             run_module(self.config.target, self.config.arguments)
         else:
             run_script(self.config.target, self.config.arguments)
 
     def _plan(self, conductor: Conductor) -> Plan:
-        return plan(conductor, self._inspect)
+        return ladder(conductor) if self.config.plan == "ladder" else plan(conductor, self._inspect)
 
     def _inspect(self) -> None:
         """Look at the model between two experiments: the loop stands still."""
@@ -131,23 +163,31 @@ class Patient:
                         else:
                             from_loader = self.conductor.feed == "loader"
                             size = self.conductor.store.batch_size
-                            for row in independence(name, call, size, from_loader=from_loader):
+                            rows = list(independence(name, call, size, from_loader=from_loader))
+                            start, now = self.conductor.start, self.conductor.resume
+                            if start is not None and now is not None:
+                                rows = from_the_start(rows, call, start, now)
+                            for row in rows:
                                 self.session.add(row)
                     except Exception as error:  # noqa: BLE001 - nothing of ours may reach the patient
                         self.session.failed(experiment, error)
             self.calls.forget()
+            for checked in self.functions.checked():
+                self.session.add(checked)
 
     def _finish(self, failure: str) -> None:
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 self.conductor.script_ended(failure)
-                if failure != "interrupted":
+                if failure != "interrupted" and self.config.plan == "check":
                     self._compare_splits()
             except Exception as error:  # noqa: BLE001
                 self.session.failed("the end of the run", error)
         self.session.say(phase="end", force=True)
 
     def _compare_splits(self) -> None:
+        if self.config.scan < 1:
+            return
         loaders = self.batches.data_sets()
         training = {name: data for name, (split, data) in loaders.items() if split == TRAIN}
         validation = {name: data for name, (split, data) in loaders.items() if split == VALIDATION}
@@ -157,7 +197,9 @@ class Patient:
             self.session.experiment = OBSERVE
             for row in (*overlaps(training, validation), *self.batches.overlap_of_calls()):
                 self.session.add(row)
-            for scan in scans(training, self.batches.roles()):
+            for answer in questions(self.batches, self.examples):
+                self.session.add(answer)
+            for scan in scans(training, self.batches.roles(), self.config.scan):
                 self.session.add(scan)
         state.restore()
 
@@ -170,6 +212,10 @@ class Patient:
         return f"the script left with sys.exit({error.code!r})", code
 
     def _raised(self, error: BaseException) -> str:
+        if isinstance(error, UsageError):  # a factory that is none: one sentence says it
+            self.session.add(Event(kind="exception", text=str(error)))
+            sys.stderr.write(f"{error}\n")
+            return str(error)
         text = f"{type(error).__name__}: {error}"
         detail = clean_traceback(error)
         frames = [f for f in traceback.extract_tb(error.__traceback__) if shown_file(f.filename)]

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from nndoctor.experiments.diet import Diet
 
@@ -21,12 +21,14 @@ class Rates:
 
     def __init__(self) -> None:
         self._factor = 1.0
+        self._by_step: Callable[[int], float] | None = None
         self._peaks: WeakKeyDictionary[torch.optim.Optimizer, list[float]] = WeakKeyDictionary()
         self._own: list[Any] | None = None
 
     def begin(self, diet: Diet, optimizers: Iterable[torch.optim.Optimizer]) -> None:
         """Take over a diet's wishes. The peak of a schedule is what it was built for, or what is in effect now."""
         self._factor = diet.lr_factor
+        self._by_step = diet.rate
         self._peaks.clear()
         if diet.peak_lr:
             for optimizer in optimizers:
@@ -35,12 +37,14 @@ class Rates:
     def end(self) -> None:
         """Leave the rates alone from now on."""
         self._factor = 1.0
+        self._by_step = None
         self._peaks.clear()
 
-    def apply(self, optimizer: torch.optim.Optimizer) -> None:
-        """Set the rates for one step."""
+    def apply(self, optimizer: torch.optim.Optimizer, step: int = 0) -> None:
+        """Set the rates for one step of the optimizer in the iteration `step`."""
         self._own = None
-        if self._factor == 1.0 and optimizer not in self._peaks:
+        factor = self._factor * (1.0 if self._by_step is None else self._by_step(step))
+        if factor == 1.0 and optimizer not in self._peaks:
             return
         groups = optimizer.param_groups
         self._own = [group.get("lr") for group in groups]
@@ -48,7 +52,7 @@ class Rates:
         for i, (group, rate) in enumerate(zip(groups, self._own, strict=True)):
             if rate is not None:
                 held = max(float(rate), peaks[i]) if i < len(peaks) and _scheduled(group) else rate
-                group["lr"] = held * self._factor
+                group["lr"] = held * factor
 
     def take_back(self, optimizer: torch.optim.Optimizer) -> None:
         """Put the script's own rates back."""
@@ -58,6 +62,12 @@ class Rates:
             if rate is not None:
                 group["lr"] = rate
         self._own = None
+
+
+def highest_rate(optimizers: Iterable[torch.optim.Optimizer]) -> float:
+    """Return the highest learning rate that any group has or is scheduled to reach, 0.0 without one."""
+    groups = (group for optimizer in optimizers for group in getattr(optimizer, "param_groups", []))
+    return max(map(_peak, groups), default=0.0)
 
 
 def _scheduled(group: dict[str, Any]) -> bool:

@@ -42,12 +42,17 @@ class Config:
     arguments: tuple[str, ...] = ()
     budget: float = 60.0
     steps: int = 40
+    scan: int = 2000
     seed: int | None = None
     skip: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """Experiments besides `observe` that are wanted; empty: all."""
     no_cut: bool = False
     already: tuple[str, ...] = ()
     progress_fd: int = -1
     attempt: int = 0
+    plan: str = "check"
+    """Which experiments: `check` or `ladder`."""
 
     @classmethod
     def read(cls, path: Path) -> Config:
@@ -108,11 +113,20 @@ class Listener:
     def clipped(self, parameters: list[Tensor], max_norm: float, norm: Any) -> None:
         """`clip_grad_norm_` returned the norm that the gradients had."""
 
+    def state_loads(self, module: nn.Module, state: Any) -> None:
+        """`load_state_dict` was called on a module and has not run."""
+
+    def state_loaded(self, module: nn.Module, state: Any) -> None:
+        """`load_state_dict` returned."""
+
     def scheduler_stepped(self, scheduler: Any) -> None:
         """The script stepped a learning-rate scheduler."""
 
     def gradient_asked(self) -> None:
         """`torch.autograd.grad` was called with respect to tensors that are not trained."""
+
+    def function_applied(self, kind: type, args: tuple[Any, ...]) -> None:
+        """A custom `autograd.Function` was applied."""
 
     def step_ended(self) -> None:
         """A training iteration is complete; the session still stands at it."""

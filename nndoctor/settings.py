@@ -9,6 +9,12 @@ from pathlib import Path
 from nndoctor.errors import UsageError
 
 
+def split_factory(name: str) -> tuple[str, str]:
+    """Return file or module, and factory, of `train.py:make` or `package.module:make`; the latter empty without one."""
+    place, colon, factory = name.rpartition(":")
+    return (place, factory) if colon and place and factory.isidentifier() else (name, "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The user's program: a script's path or a module's name, and its own arguments."""
@@ -22,8 +28,9 @@ class Target:
 
     @property
     def short(self) -> str:
-        """A name for folders: the file without folder and suffix, or the module."""
-        return self.name if self.is_module else Path(self.name).stem
+        """A name for folders: the file without folder and suffix, the module, or the factory."""
+        place, factory = split_factory(self.name)
+        return factory or (place if self.is_module else Path(place).stem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +42,16 @@ class Settings:
     budget: float = 60.0
     """Seconds for the experiments, without the time that the script takes to start."""
     steps: int = 40
+    scan: int = 2000
+    """Samples of each training data set to look at when the script is over, within ten seconds or so."""
     seed: int | None = None
     patience: float = 300.0
     """Seconds without any progress after which the script counts as hanging."""
     verbose: bool = False
     quiet: bool = False
     skip: tuple[str, ...] = field(default=())
+    plan: str = "check"
+    """Which experiments the patient makes: `check` or `ladder`."""
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for values that cannot work; NaN fails every comparison."""
@@ -49,5 +60,7 @@ class Settings:
                 raise UsageError(f"{option} must be a positive number of seconds, not {value:g}")
         if not self.steps >= 1:
             raise UsageError(f"--steps must be at least 1, not {self.steps}")
+        if not self.scan >= 0:
+            raise UsageError(f"--scan must be 0 or more samples, not {self.scan}")
         if self.seed is not None and not 0 <= self.seed < 2**32:
             raise UsageError(f"--seed must lie between 0 and {2**32 - 1}, not {self.seed}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 import importlib.util
 import os
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nndoctor.errors import UsageError
+from nndoctor.settings import split_factory
 
 if TYPE_CHECKING:
     from nndoctor.settings import Target
@@ -17,10 +20,41 @@ if TYPE_CHECKING:
 
 def ensure_runnable(target: Target) -> None:
     """Raise `UsageError` where Python itself would refuse to run the target."""
-    if target.is_module:
+    place, factory = split_factory(target.name)
+    if factory:
+        _ensure_factory(place, factory)
+    elif target.is_module:
         _ensure_module(target.name)
     else:
         _ensure_script(Path(target.name))
+
+
+def _ensure_factory(place: str, factory: str) -> None:
+    if not place.endswith(".py"):
+        _ensure_module(place)
+        return
+    _ensure_script(Path(place))
+    names = _defined(Path(place).read_bytes())
+    if names is not None and factory not in names:
+        near = difflib.get_close_matches(factory, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"{place} defines no {factory}{hint}")
+
+
+def _defined(source: bytes) -> set[str] | None:
+    """Return the names that a file defines at its top level; None where they cannot all be known."""
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names |= {alias.asname or alias.name for alias in aliases}
+            case ast.If() | ast.Try() | ast.With() | ast.For() | ast.While():
+                return None
+    return None if "*" in names else names
 
 
 def _ensure_module(name: str) -> None:

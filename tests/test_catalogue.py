@@ -91,7 +91,7 @@ SECTIONS = ["What it does", "Why is this bad?", "Example", "Known problems", "Re
 @every_check
 def test_name_reason_and_place(check: Check) -> None:
     assert check.reason in REASONS
-    assert re.fullmatch(r"[a-z]+(-[a-z]+)+", check.name)
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", check.name)
     assert getattr(check.function, "__name__", "") == check.name.replace("-", "_")
     assert check.function.__module__.endswith(f".{check.name.replace('-', '_')}")
 

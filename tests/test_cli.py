@@ -49,7 +49,7 @@ def test_the_commands() -> None:
         (
             "check",
             (
-                "-m --select --ignore --fail-on --out --budget --steps --seed --patience --format --diff --diff-to "
+                "-m --select --ignore --fail-on --out --budget --steps --scan --seed --patience --format --diff --diff-to "
                 "-q --quiet -v --verbose"
             ),
         ),
@@ -193,6 +193,7 @@ def bad_files(folder: Path) -> None:
         (["check", "--budget", "soon", "train.py"], "Invalid value for '--budget'"),
         (["check", "--budget", "nan", "train.py"], "--budget must be"),
         (["check", "--steps", "0", "train.py"], "--steps must be"),
+        (["check", "--scan", "-1", "train.py"], "--scan must be"),
         (["check", "--seed", "-1", "train.py"], "--seed must"),
         (["check", "--out", "train.py", "train.py"], "cannot write to"),
         (["check", "--format", "xml", "train.py"], "xml"),

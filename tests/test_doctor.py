@@ -55,6 +55,7 @@ def test_a_run_leaves_its_folder_complete(script: Path, patient: Any) -> None:
         "run": str(folder.path),
         "budget": 60.0,
         "steps": 40,
+        "scan": 2000,
         "seed": 7,
         "skip": [],
         "no_cut": False,
@@ -284,7 +285,9 @@ def test_the_scripts_output_can_be_followed(script: Path, patient: Any) -> None:
     assert heard == ["one", "two\N{LATIN SMALL LETTER E WITH ACUTE}", "no newline"]
 
 
-@pytest.mark.parametrize("bad", [{"budget": float("nan")}, {"budget": 0}, {"steps": 0}, {"seed": -1}, {"patience": -1}])
+@pytest.mark.parametrize(
+    "bad", [{"budget": float("nan")}, {"budget": 0}, {"steps": 0}, {"scan": -1}, {"seed": -1}, {"patience": -1}]
+)
 def test_settings_refuse_what_cannot_work(bad: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=f"--{next(iter(bad))}"):
         Settings(target=Target(name="train.py"), **bad)

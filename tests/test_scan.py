@@ -71,6 +71,13 @@ def test_copies_and_conflicts() -> None:
     assert row.bits > 40
 
 
+def test_no_more_than_wanted() -> None:
+    stacked = TensorDataset(torch.from_numpy(table(90)), torch.arange(90) % 3)
+    listed = Listed(table(90), [0] * 90)
+    rows = scans({"a": stacked, "b": listed}, {"a": ROLES, "b": ROLES}, most=6)
+    assert [row.samples for row in rows] == [60, 6]
+
+
 def test_the_same_by_index() -> None:
     x, y = table(), [i % 4 for i in range(40)]
     asked, stacked = looked_at(Listed(x, y)), looked_at(TensorDataset(torch.from_numpy(x), torch.tensor(y)))

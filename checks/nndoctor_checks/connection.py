@@ -28,6 +28,6 @@ def disconnected(run: Recording) -> dict[tuple[int, str], list[Independence]]:
         trained = [p for p in run.rows(Parameter) if p.segment == segment and p.requires_grad and p.optimizer]
         own = [p for p in trained if p.root == module]
         alone = not trained and sum(s == segment for s, _ in judged) == 1
-        if not any(row.depends for row in rows) and (alone or share_of(own, trained) >= 0.5):
+        if not any(row.depends or row.depended for row in rows) and (alone or share_of(own, trained) >= 0.5):
             found[segment, module] = rows
     return found

@@ -22,6 +22,7 @@ BROKEN_LOSS_SYMPTOMS = (
     "ignores-input",
     "learning-rate-too-low",
     "loss-flat",
+    "metric-at-chance",
     "saturated-activation",
     "update-ratio",
     "vanishing-gradient",

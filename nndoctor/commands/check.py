@@ -24,6 +24,9 @@ def check(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the run [nndoctor-runs/...].")] = None,
     budget: Annotated[float, typer.Option(metavar="SECONDS", help="Time for the experiments.")] = 60.0,
     steps: Annotated[int, typer.Option(help="Training steps to observe in each phase of the script.")] = 40,
+    scan: Annotated[
+        int, typer.Option(metavar="N", help="Samples of the training data to look at, in 10 seconds at most; 0: none.")
+    ] = 2000,
     seed: Annotated[int | None, typer.Option(help="Seed torch, numpy and random before the script starts.")] = None,
     patience: Annotated[
         float, typer.Option(metavar="SECONDS", help="Without progress for so long, the script counts as hanging.")
@@ -47,6 +50,7 @@ def check(
         out=out,
         budget=budget,
         steps=steps,
+        scan=scan,
         seed=seed,
         patience=patience,
         verbose=verbose,

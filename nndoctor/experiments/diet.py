@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from nndoctor.feeds.tree import clone, cut, permuted, replaced
+from nndoctor.feeds.tree import clone, cut, permuted, redrawn, replaced
 from nndoctor.records import Experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,9 @@ class Diet:
     """One experiment: its name, how long it lasts, and what the loop gets.
 
     `pick(step, recorded)` says which of the recorded iterations is served; `cut` keeps that many samples (0: all);
-    `noise` permutes the inputs across the batch; `lr_factor` multiplies the user's rate, `peak_lr` first takes the
-    highest rate that a schedule is going to reach. It ends after `wanted` steps, after `seconds` without the waiting
+    `noise` permutes the inputs across the batch; `redraw` names leaves whose samples are drawn anew;
+    `lr_factor` multiplies the user's rate, `peak_lr` first takes the highest rate that a schedule is going to reach. It
+    ends after `wanted` steps, after `seconds` without the waiting
     for data, or when `enough` says so; with fewer than `least` steps it counts as cut.
     """
 
@@ -32,9 +33,16 @@ class Diet:
     pick: Callable[[int, int], int] = lambda step, recorded: step % recorded
     cut: int = 0
     noise: bool = False
+    redraw: frozenset[str] = frozenset()
     lr_factor: float = 1.0
     peak_lr: bool = False
     enough: Callable[[Result], bool] = lambda _result: False
+    content: Sequence[Any] | None = None
+    """What is served instead of the recorded iterations, in their form; None for these themselves."""
+    restore: bool = True
+    """Begin from the start state; else from where the diet before has ended."""
+    rate: Callable[[int], float] | None = None
+    """Factor of the learning rate by step, on top of `lr_factor`."""
 
     def row(self, result: Result, steps: int, outcome: str, why: str = "") -> Experiment:
         """Return what is recorded of the experiment after so many steps."""
@@ -75,11 +83,13 @@ def fed(diet: Diet, batch: Any, step: int, batch_size: int, inputs: set[Any]) ->
     served = clone(batch)
     if diet.cut and batch_size > diet.cut:
         served = cut(served, batch_size, diet.cut)
-    if not diet.noise:
+    if not diet.noise and not diet.redraw:
         return served
     generator = torch.Generator().manual_seed(step)
 
     def change(path: str, tensor: Tensor) -> Tensor:
-        return permuted(tensor, generator) if path in inputs else tensor
+        if path in diet.redraw:
+            return redrawn(tensor, generator)
+        return permuted(tensor, generator) if diet.noise and path in inputs else tensor
 
     return replaced(served, change)

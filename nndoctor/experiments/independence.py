@@ -21,6 +21,7 @@ from nndoctor.records import Independence
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nndoctor.feeds.state import Snapshot
     from nndoctor.session import Call
 
 CHANGED = 1e-4
@@ -57,6 +58,31 @@ def independence(name: str, call: Call, batch_size: int, *, from_loader: bool) -
                 yield _judged(row, call, arguments, tensor)
             except Exception as error:  # noqa: BLE001 - a model that cannot be called again is no fault
                 yield replace(row, why=f"{type(error).__name__}: {error}")
+
+
+def from_the_start(rows: list[Independence], call: Call, start: Snapshot, now: Snapshot) -> list[Independence]:
+    """Return the rows, those of a model that nothing changes any more with what it was like when training began.
+
+    A run that diverged ends with dead units and a constant output; that says nothing of how the input is connected.
+    """
+    if not any(not row.depends for row in rows):
+        return rows
+    start.restore()
+    try:
+        with undisturbed(call.module):
+            set_mode(call.module, training=False)
+            return [replace(row, depended=not row.depends and _depends(row, call)) for row in rows]
+    finally:
+        now.restore()
+
+
+def _depends(row: Independence, call: Call) -> bool:
+    arguments, seed = (call.args, call.kwargs), RandomState()
+    tensor = dict(leaves(arguments))[row.leaf]
+    other = _another(tensor, row.input_dim, everything=True)
+    args, kwargs = replaced(arguments, lambda path, t: other if path == row.leaf else t)
+    before = outputs(call.module, call.args, call.kwargs, seed)
+    return difference(outputs(call.module, args, kwargs, seed), before) != 0.0
 
 
 def _judged(row: Independence, call: Call, arguments: tuple[Any, Any], tensor: Tensor) -> Independence:

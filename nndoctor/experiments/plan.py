@@ -9,8 +9,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from nndoctor.experiments import targets
 from nndoctor.experiments.diet import Diet, Result
+from nndoctor.experiments.further import further
 from nndoctor.records import OBSERVE, OBSERVE_TENTH, OVERFIT, RANDOM_INPUT, TRACE, Experiment
+from nndoctor.records.objective import OTHER_TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -22,7 +25,7 @@ OVERFIT_STEPS = (60, 300)
 """At least and at most: one batch of 16 is fitted in well under 300 steps by any network that learns at all."""
 FITTED_SCORE = 0.985
 FITTED_LOSS = 0.05
-SHARES = {OBSERVE: 0.3, OBSERVE_TENTH: 0.12, TRACE: 0.1, OVERFIT: 0.25, RANDOM_INPUT: 0.12}
+SHARES = {OBSERVE: 0.3, OTHER_TARGETS: 0.05, OBSERVE_TENTH: 0.12, TRACE: 0.1, OVERFIT: 0.25, RANDOM_INPUT: 0.12}
 """Greatest share of the budget for each experiment; the two other rates of `overfit` get half of its share each."""
 
 
@@ -59,7 +62,8 @@ def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, R
     if observed.non_finite_at >= 0 and _runs(conductor, TRACE):
         steps = observed.non_finite_at + 1
         yield Diet(name=TRACE, wanted=steps, least=steps, seconds=_seconds(conductor, TRACE))
-    yield from _overfit(conductor, observed)
+    yield from _other_targets(conductor, observed)
+    fitted = yield from _overfit(conductor, observed)
     if rose(observed) and conductor.rates_reach() and _runs(conductor, OBSERVE_TENTH):
         steps = len(observed.losses)
         yield Diet(
@@ -67,9 +71,12 @@ def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, R
         )
     if _runs(conductor, RANDOM_INPUT):
         yield from _random_input(conductor, observed)
+    yield from further(conductor, observed, fitted=fitted, runs=_runs)
 
 
-def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, None]:
+def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, bool]:
+    """Yield the diets of one small batch. Returns whether it was fitted at any rate."""
+    fitted = False
     batches_a_step = conductor.batches_a_step()
     for name, factor in ((OVERFIT, 1.0), (f"{OVERFIT}:x0.1", 0.1), (f"{OVERFIT}:x10", 10.0)):
         if not _runs(conductor, name):
@@ -88,8 +95,16 @@ def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, 
             peak_lr=True,
             enough=fits,
         )
-        if fits(result) or (factor == 1.0 and not conductor.rates_reach()):
+        fitted = fitted or fits(result)
+        if fitted or (factor == 1.0 and not conductor.rates_reach()):
             break
+    return fitted
+
+
+def _other_targets(conductor: Conductor, observed: Result) -> Generator[Diet, Result, None]:
+    labels = targets.unused_labels(conductor.store) if conductor.feed == "loader" else frozenset()
+    if labels and observed.non_finite_at < 0 and _runs(conductor, OTHER_TARGETS):
+        yield from targets.diets(labels, _seconds(conductor, OTHER_TARGETS))
 
 
 def _random_input(conductor: Conductor, observed: Result) -> Generator[Diet, Result, None]:
@@ -116,6 +131,8 @@ def _seconds(conductor: Conductor, name: str) -> float:
 
 def _runs(conductor: Conductor, name: str) -> bool:
     config = conductor.session.config
+    if config.only and name not in config.only:
+        return False
     if name in config.skip:
         conductor.session.add(Experiment(name=name, outcome="skipped", why="it broke the script in an earlier attempt"))
         return False

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_SAMPLES = 2000
-MOST_SECONDS = 4.0
-MOST_STACKED = 20_000
-"""Of a TensorDataset, which need not be asked one by one."""
+MOST_SECONDS = 10.0
+STACKED = 10
+"""Times as many samples of a TensorDataset, which need not be asked one by one."""
 MOST_BYTES = 1 << 27
 MOST_CLASSES = 1000
 COMPARED = 200
@@ -37,8 +37,11 @@ Columns = dict[str, Column]
 """By leaf: one tensor per sample."""
 
 
-def scans(training: dict[str, Any], roles: dict[str, dict[str, str]]) -> Iterator[Scan]:
-    """Yield a row for each data set. `roles` tells, by loader, what the leaves of its batches were used as."""
+def scans(training: dict[str, Any], roles: dict[str, dict[str, str]], most: int = MOST_SAMPLES) -> Iterator[Scan]:
+    """Yield a row for each data set. `roles` tells, by loader, what the leaves of its batches were used as.
+
+    Of each, `most` samples are looked at, of a `TensorDataset` ten times as many.
+    """
     seen: set[int] = set()
     deadline = time.monotonic() + MOST_SECONDS
     for name, dataset in training.items():
@@ -46,17 +49,20 @@ def scans(training: dict[str, Any], roles: dict[str, dict[str, str]]) -> Iterato
             continue
         seen.add(id(dataset))
         try:
-            row = scan(dataset, roles.get(name, {}), deadline)
+            row = scan(dataset, roles.get(name, {}), deadline, most)
         except Exception:  # noqa: BLE001, S112 - a data set that is closed by now, or the user's own fault in it
             continue
         yield replace(row, loader=name)
 
 
-def scan(dataset: Any, roles: dict[str, str], deadline: float) -> Scan:
+def scan(dataset: Any, roles: dict[str, str], deadline: float, most: int = MOST_SAMPLES) -> Scan:
     """Return what was found in a data set, of samples at even distances."""
     total = len(dataset)
     base, indices = resolved(dataset)
-    known = _stacked(base, indices) if isinstance(base, TensorDataset) else _asked(dataset, total, deadline)
+    if isinstance(base, TensorDataset):
+        known = _stacked(base, indices, STACKED * most)
+    else:
+        known = _asked(dataset, total, most, deadline)
     row = Scan(dataset=type(base).__name__, total=total, samples=max(map(len, known.values()), default=0))
     row = replace(_placed(row, base), **_judged(known, roles))
     return row if isinstance(base, TensorDataset) else replace(row, **drift(dataset, deadline))
@@ -84,19 +90,19 @@ def _spread(total: int, most: int) -> list[int]:
     return [i * total // most for i in range(most)]
 
 
-def _stacked(dataset: TensorDataset, indices: list[int] | None) -> Columns:
+def _stacked(dataset: TensorDataset, indices: list[int] | None, most: int) -> Columns:
     rows = len(dataset) if indices is None else len(indices)
     per_sample = sum(t[:1].numel() * t.element_size() for t in dataset.tensors) or 1
-    chosen = torch.tensor(_spread(rows, min(MOST_STACKED, max(2, MOST_BYTES // per_sample))), dtype=torch.long)
+    chosen = torch.tensor(_spread(rows, min(most, max(2, MOST_BYTES // per_sample))), dtype=torch.long)
     if indices is not None:
         chosen = torch.tensor(indices, dtype=torch.long)[chosen]
     return {str(i): t.detach()[chosen.to(t.device)].cpu() for i, t in enumerate(dataset.tensors)}
 
 
-def _asked(dataset: Any, total: int, deadline: float) -> Columns:
+def _asked(dataset: Any, total: int, most: int, deadline: float) -> Columns:
     found: defaultdict[str, list[Tensor]] = defaultdict(list)
     held = 0
-    for index in _spread(total, MOST_SAMPLES):
+    for index in _spread(total, most):
         if time.monotonic() > deadline or held > MOST_BYTES:
             break
         for path, tensor in sample_leaves(dataset[index]):

@@ -135,6 +135,10 @@ class LoaderFeed:
         """Return the name of the loader that begins an iteration."""
         return self.conductor.session.names.numbered(self._keep_alive[0]) if self._keep_alive else ""
 
+    def loaders(self) -> list[Any]:
+        """Return the loaders that feed an iteration, in the order asked."""
+        return list(self._keep_alive)
+
     def _real(self, served: Served, *, silently: bool) -> Any:
         """Ask the loader itself; where its data ends inside an experiment, begin its next pass."""
         conductor = self.conductor

@@ -23,11 +23,15 @@ class Store:
         self.batch_size = 0
         self.input_paths: set[str] = set()
         """Leaves that are inputs of the model and not targets, as the probes found out."""
+        self.roles: dict[str, str] = {}
+        """What the probes saw leaves of the training batches being used as."""
+        self.target_paths: set[str] = set()
+        """Leaves that a loss takes as its target."""
         self._bytes = 0
 
     def begin(self, batches: list[Any]) -> None:
         """Start a segment with the batches of its first iteration; empty for a loop without a loader."""
-        self.content, self._bytes, self.batch_size = [], 0, 0
+        self.content, self._bytes, self.batch_size, self.roles = [], 0, 0, {}
         if batches:
             self.keep_iteration(batches)
 
@@ -55,12 +59,16 @@ class Store:
 
     def batch(self, diet: Diet, step: int, position: int) -> Any:
         """Return what a loader at a position of its group serves in a step of a diet."""
-        content = self.content[diet.pick(step, len(self.content))]
+        content = self._iteration(diet, step)
         return fed(diet, content[min(position, len(content) - 1)], step, self.batch_size, self.input_paths)
+
+    def _iteration(self, diet: Diet, step: int) -> Any:
+        content = self.content if diet.content is None else diet.content
+        return content[diet.pick(step, len(content))]
 
     def tensor(self, diet: Diet, step: int, slot: Slot, own: Tensor) -> Tensor:
         """Return what enters the graph at a slot in a step of a diet; the loop's own where nothing was recorded."""
-        found = find(self.content[diet.pick(step, len(self.content))], slot, own)
+        found = find(self._iteration(diet, step), slot, own)
         if found is None:
             return own
         inputs = {"0"} if f"{slot[0]}:{slot[2]}" in self.input_paths else set()  # a bare tensor is the leaf "0"

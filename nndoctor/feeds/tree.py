@@ -85,6 +85,12 @@ def permuted(tensor: Tensor, generator: torch.Generator) -> Tensor:
     return torch.gather(flat, 0, order).reshape(tensor.shape)
 
 
+def redrawn(tensor: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the samples of a leaf drawn anew, with replacement, from among themselves."""
+    chosen = torch.randint(len(tensor), (len(tensor),), generator=generator)
+    return tensor[chosen.to(tensor.device)]
+
+
 def _children(tree: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(tree, Mapping):
         yield from ((str(key), child) for key, child in list(tree.items())[:MOST_LEAVES])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nndoctor.conductor import Conductor
     from nndoctor.feeds.call import Slot
     from nndoctor.feeds.loader import Served
+    from nndoctor.names import Place
     from nndoctor.probes.era import Era
 
 MIXERS = frozenset(
@@ -90,6 +91,10 @@ class Batches(Listener):
         self._loaders: dict[str, Loader] = {}
         self._medians: dict[str, float] = {}
         self._data: dict[str, Any] = {}
+        self._objects: dict[str, Any] = {}
+        self._given: defaultdict[str, int] = defaultdict(int)
+        self.left_after: defaultdict[str, list[int]] = defaultdict(list)
+        """By loader: after how many batches the loop left its observed passes without need."""
         self._roles: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._rows: dict[str, defaultdict[str, set[bytes]]] = {TRAIN: defaultdict(set), VALIDATION: defaultdict(set)}
         conductor.on_batch = self.batch
@@ -105,11 +110,16 @@ class Batches(Listener):
         row = self._loaders.get(name) or describe(served, name, self.session.names.numbered)
         self._loaders[name] = replace(row, passes=row.passes + 1)
         self.session.add(self._loaders[name])
+        if 0 < self._given[name] < row.batches and self.session.experiment == OBSERVE:
+            self.left_after[name].append(self._given[name])
+        self._given[name] = 0
         self._data[name] = getattr(served.loader, "dataset", None)
+        self._objects[name] = served.loader
 
     def batch(self, batch: Any, served: Served | None) -> None:
         """A loader's batch goes to the loop; `served` is None for one that an experiment made."""
         source = self.session.names.numbered(served.loader) if served is not None else "experiment"
+        self._given[source] += 1
         size = batch_size(batch)
         for path, tensor in leaves(batch):
             self._enter(path, tensor, source, size, own=served is not None)
@@ -210,6 +220,15 @@ class Batches(Listener):
         """Return split and data set of every loader that was iterated, by the loader's name."""
         return {name: (self._loaders[name].split, data) for name, data in self._data.items()}
 
+    def training_loaders(self) -> dict[str, Any]:
+        """Return the loaders whose batches were trained on, by name."""
+        return {name: loader for name, loader in self._objects.items() if self._loaders[name].split == TRAIN}
+
+    def place_of(self, name: str) -> Place:
+        """Return the line on which the loop asks a loader."""
+        row = self._loaders[name]
+        return (row.file, row.line, row.function)
+
     def roles(self) -> dict[str, dict[str, str]]:
         """Return what every leaf of the training batches was used as, by the loader's name."""
         return self._roles
@@ -243,10 +262,14 @@ class Batches(Listener):
             self._split_known(leaf.source, split, used=bool(role))
             if role and split == TRAIN:
                 self._roles[leaf.source][leaf.path] = role
+                self.conductor.store.roles[leaf.path] = role
+        elif role and split == TRAIN and leaf.source == "call":
+            self._roles["call"][leaf.path] = role
         if used and not leaf.target and split == TRAIN and self.session.experiment == OBSERVE:
             self.conductor.store.input_paths.add(leaf.path)
         elif leaf.target:
             self.conductor.store.input_paths.discard(leaf.path)
+            self.conductor.store.target_paths.add(leaf.path)
         if used and leaf.hashes:
             self._rows[split][leaf.path] |= leaf.hashes
         if leaf.row.shape or leaf.row.dtype:

@@ -9,10 +9,12 @@ Every field has a default: a recording made by an older version then still loads
 
 from nndoctor.records.base import (
     COAST,
+    LR_SWEEP,
     OBSERVE,
     OBSERVE_TENTH,
     OVERFIT,
     RANDOM_INPUT,
+    STAND_IN,
     TRACE,
     TRAIN,
     VALIDATION,
@@ -21,6 +23,9 @@ from nndoctor.records.base import (
 )
 from nndoctor.records.curves import Evaluation
 from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan, TokenTarget
+from nndoctor.records.gradients import GradientCheck
+from nndoctor.records.ladder import Rung
+from nndoctor.records.loading import LoadedNorm, LoadedWeights
 from nndoctor.records.loop import Backward, Environment, Event, Experiment, Optimizer, OptimizerStep, Step
 from nndoctor.records.model import (
     Causality,
@@ -37,8 +42,19 @@ from nndoctor.records.model import (
     TensorStats,
     Units,
 )
+from nndoctor.records.objective import (
+    OTHER_TARGETS,
+    SAME_TARGETS,
+    Broadcast,
+    LossTarget,
+    LossTerm,
+    PassUse,
+    StepDirection,
+)
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
+from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, WorkerRandomness
 from nndoctor.records.sources import SourceFile
+from nndoctor.records.speed import CompiledCalls, Devices
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -64,6 +80,14 @@ KINDS: tuple[type[Record], ...] = (
     NonFinite,
     Overlap,
     Scan,
+    Collation,
+    Pairing,
+    Coverage,
+    WorkerRandomness,
+    Redraw,
+    Learner,
+    LoadedWeights,
+    LoadedNorm,
     Normalised,
     ValidationCall,
     DropoutCall,
@@ -72,6 +96,15 @@ KINDS: tuple[type[Record], ...] = (
     KeptGraphs,
     SourceFile,
     Evaluation,
+    LossTarget,
+    LossTerm,
+    PassUse,
+    StepDirection,
+    Broadcast,
+    GradientCheck,
+    Devices,
+    CompiledCalls,
+    Rung,
     Experiment,
     Event,
     Environment,
@@ -81,18 +114,27 @@ KINDS: tuple[type[Record], ...] = (
 __all__ = [
     "COAST",
     "KINDS",
+    "LR_SWEEP",
     "OBSERVE",
     "OBSERVE_TENTH",
+    "OTHER_TARGETS",
     "OVERFIT",
     "RANDOM_INPUT",
+    "SAME_TARGETS",
+    "STAND_IN",
     "TRACE",
     "TRAIN",
     "VALIDATION",
     "Backward",
     "Batch",
+    "Broadcast",
     "Causality",
     "Chained",
     "Clipping",
+    "Collation",
+    "CompiledCalls",
+    "Coverage",
+    "Devices",
     "DropoutCall",
     "Environment",
     "EvalGap",
@@ -100,28 +142,40 @@ __all__ = [
     "Event",
     "Experiment",
     "Forwards",
+    "GradientCheck",
     "Independence",
     "KeptGraphs",
     "Labels",
+    "Learner",
+    "LoadedNorm",
+    "LoadedWeights",
     "Loader",
     "LossCall",
+    "LossTarget",
+    "LossTerm",
     "Module",
     "NonFinite",
     "Normalised",
     "Optimizer",
     "OptimizerStep",
     "Overlap",
+    "Pairing",
     "Parameter",
+    "PassUse",
     "Placed",
     "Record",
     "Recreated",
+    "Redraw",
+    "Rung",
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",
     "SourceFile",
     "Step",
+    "StepDirection",
     "TensorStats",
     "TokenTarget",
     "Units",
     "ValidationCall",
+    "WorkerRandomness",
 ]

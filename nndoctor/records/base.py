@@ -18,6 +18,11 @@ TRACE = "trace"
 RANDOM_INPUT = "random-input"
 """The batches of `observe` with every input feature permuted across the batch, from the same start state."""
 
+STAND_IN = "stand-in"
+"""Batches like those of `observe` whose inputs were made from their targets; run if the script cannot learn."""
+LR_SWEEP = "lr-sweep"
+"""The batches of `observe` from the start state, the learning rate rising with every step."""
+
 TRAIN = "train"
 VALIDATION = "validation"
 

@@ -43,6 +43,7 @@ def test_an_output_that_no_input_changes(records: list[Record]) -> None:
         pytest.param([NET, replace(NET, module="Other", depends=True)], id="one of two models, none known trained"),
         pytest.param([NET, replace(WEIGHT, root="Big")], id="not what is trained"),
         pytest.param([NET, NonFinite(step=3)], id="NaN"),
+        pytest.param([replace(NET, depended=True)], id="it did when training began"),
     ],
 )
 def test_is_silent(records: list[Record]) -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from nndoctor import Recording, Skip
-from nndoctor.records import OBSERVE, OVERFIT, Experiment, Optimizer, Parameter, Record, Step, TensorStats
+from nndoctor.records import LR_SWEEP, OBSERVE, OVERFIT, Experiment, Optimizer, Parameter, Record, Step, TensorStats
 from nndoctor_checks.training.learning_rate_too_low import learning_rate_too_low
 
 NOISE = [0.03, -0.05, 0.02, 0.04, -0.04, 0.0, -0.03, 0.05]
@@ -81,3 +81,21 @@ def test_is_silent(run):
 def test_does_not_judge(run):
     with pytest.raises(Skip):
         learning_rate_too_low(run)
+
+
+def sweep(first=-6.0) -> list[Record]:
+    """From a rate on, eight steps a decade; the loss falls from the third decade on."""
+    rates = [10.0 ** (first + i / 8) for i in range(40)]
+    return [
+        Step(experiment=LR_SWEEP, step=i, lr=r, loss=2.3 - 0.1 * max(0, i - 24), backwards=1, optimizer_steps=1)
+        for i, r in enumerate(rates)
+    ]
+
+
+def test_the_range_test_tells_of_a_rate_far_below():
+    [finding] = learning_rate_too_low(recording(STILL, [2.3] * 40, None, *sweep()))
+    assert "raised step by step" in finding.message
+    assert any("range test" in getattr(e, "label", "") for e in finding.evidence)
+    assert learning_rate_too_low(recording(STILL, [2.3] * 40, None, *sweep(first=-8.5))) == []
+    assert learning_rate_too_low(recording(STILL, falling(0.5), None, *sweep())) == []
+    assert learning_rate_too_low(recording(FALLS, [2.3] * 40, None, *sweep())) == []

@@ -34,8 +34,10 @@ def input_disconnected(run: Recording) -> Iterator[Finding]:
 
     ## What it does
     At the end of the observed steps, puts the model in eval mode and replaces each of its inputs by something else of
-    the same range. It is an error if the output of the model that holds most of the trained weights stays exactly the
-    same, whichever input is replaced.
+    the same range; where nothing changes, does so again with the weights from which training began. It is an error if
+    the output of the model that holds most of the trained weights stays exactly the same both times, whichever input
+    is replaced. (A run that diverged has a constant output at its end, a last layer that begins with zeros at its
+    start.)
 
     ## Why is this bad?
     Such a network can learn one constant: the mean of the targets, or the shares of the classes. Somewhere in

@@ -32,7 +32,7 @@ DIFFERENCES = ("sub", "rsub", "__sub__", "__rsub__")
     reason="R19",
     severity=Severity.ERROR,
     needs=[LossCall],
-    explains=BROKEN_LOSS_SYMPTOMS,
+    explains=[*BROKEN_LOSS_SYMPTOMS, "accidental-broadcast"],
 )
 def loss_broadcast(
     run: Recording,

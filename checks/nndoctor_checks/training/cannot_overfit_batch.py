@@ -58,7 +58,13 @@ class Bounds:
     floor_known: bool
 
 
-@check("cannot-overfit-batch", reason="R27", severity=Severity.ERROR, needs=[Experiment])
+@check(
+    "cannot-overfit-batch",
+    reason="R27",
+    severity=Severity.ERROR,
+    needs=[Experiment],
+    explains=["fails-on-solvable-data"],  # the two general symptoms: this one was measured at three rates
+)
 def cannot_overfit_batch(
     run: Recording,
     *,

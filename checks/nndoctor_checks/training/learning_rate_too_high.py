@@ -11,6 +11,7 @@ from nndoctor.records import COAST, OBSERVE, OBSERVE_TENTH, OVERFIT, Optimizer, 
 from nndoctor_checks.depth import explodes_from_the_start
 from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives, prior_of
 from nndoctor_checks.numerics import accidents, has_hole
+from nndoctor_checks.rate_range import evidence, swept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -154,7 +155,9 @@ def _finding(run: Recording, segment: int, courses: Mapping[str, Descent], *, ce
         )
     else:
         story = f"the loss {_course(own)}; whether a smaller rate is stable was not tried"
-    smaller = f"{rate / 10:.1g}" if rate > 0 else "a tenth"
+    found = swept(run, segment)
+    best = min(rate / 10, found.steepest) if found is not None else rate / 10
+    smaller = f"{best:.1g}" if rate > 0 else "a tenth"
     return Finding(
         message=f"With {name} and a learning rate of {rate:.3g} {story}.",
         advice=f"Lower it to `lr={smaller}` or less; a warm-up over the first hundreds of steps and "
@@ -162,6 +165,7 @@ def _finding(run: Recording, segment: int, courses: Mapping[str, Descent], *, ce
         where=SourceLine.of(optimizer),
         evidence=(
             *([Measure("learning rate", rate, f"<= {rate / 10:.1g}")] if math.isfinite(rate) else []),
+            *evidence(found, rate),
             *(curve(f"loss, {each}", c.steps, c.losses) for each, c in courses.items()),
         ),
         severity=None if certain else Severity.WARNING,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
 from nndoctor.records import OBSERVE, OVERFIT, Optimizer, Step
 from nndoctor_checks.descent import Descent, attempts, descent, middle
+from nndoctor_checks.rate_range import RateRange, evidence, swept
 from nndoctor_checks.tensors import gradient_sizes, matrices, update_ratios
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def learning_rate_too_low(
     moved: float = 0.02,  # of the loss; less is lost in the noise of the batches
     steeper: float = 5.0,  # at ten times the rate; 10 where the descent is a plane
     slowest: float = 1e-6,  # update / weight; a thousandth of the usual 1e-3
+    far: float = 100.0,  # times the rate: there the range test falls steepest; 10 is where a good rate lies below it
 ) -> Iterator[Finding]:
     """The learning rate is so low that the loss hardly moves.
 
@@ -49,7 +51,9 @@ def learning_rate_too_low(
     Reports if the loss fell by less than `moved` on your own batches and on one batch that was repeated, and fell at
     least `steeper` times as much at ten times the rate. Rates that are too low by many orders of magnitude show no
     descent at ten times either: then the evidence is that all weights change by less than `slowest` of their size per
-    step, at a rate below 1e-4 (1e-5 for Adam and its like). A rate that is being warmed up is exempt.
+    step, at a rate below 1e-4 (1e-5 for Adam and its like), or that one repeated batch does not move either and in the
+    range test (the rate is raised step by step) the loss falls steepest at `far` times the rate. A rate that is being
+    warmed up is exempt.
 
     ## Why is this bad?
     The direction is right, but the steps are too short: with a rate a hundred times too low, a training of one hour
@@ -93,6 +97,9 @@ def learning_rate_too_low(
             )
             story += f"to {user.end:.4g}"
             yield _finding(run, segment, [own, user, tenfold], story, math.nan)
+        elif (found := swept(run, segment)) is not None and _far_below(own, user, found, moved, far):
+            story = f"raised step by step, it made the loss fall steepest at {found.steepest:.1g}"
+            yield _finding(run, segment, [own], story, math.nan)
     if not judged:
         raise Skip("no steady training with a known learning rate was seen")
 
@@ -124,6 +131,11 @@ def _steeper(user: Descent, tenfold: Descent, moved: float, steeper: float) -> b
     fall, noise = _fall(tenfold)
     least = max(moved * abs(user.start), 3 * noise, steeper * max(_fall(user)[0], 0.0))
     return fall >= least
+
+
+def _far_below(own: Descent, user: Descent | None, found: RateRange, moved: float, far: float) -> bool:
+    """Whether not even one repeated batch moves at this rate, and the loss falls only far above it."""
+    return user is not None and not user.diverged and _still(user, moved) and found.steepest >= far * own.lr
 
 
 def _typical_ratio(run: Recording, segment: int) -> float:
@@ -160,6 +172,7 @@ def _finding(run: Recording, segment: int, courses: list[Descent], story: str, r
         evidence=(
             Measure("learning rate", own.lr, ">= ten times as much"),
             *([Measure("update / weight", ratio, "about 0.001")] if math.isfinite(ratio) else []),
+            *evidence(swept(run, segment), own.lr),
             *(curve(f"loss, {c.experiment}", c.steps, c.losses) for c in courses),
         ),
         certain=len(courses) > 1,

@@ -1,4 +1,4 @@
-# expect: ignores-input
+# expect: targets-unpredictable
 """Tumour classification; the data set class was written first, with a placeholder."""
 
 import torch

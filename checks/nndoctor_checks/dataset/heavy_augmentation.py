@@ -1,0 +1,78 @@
+"""R13 heavy-augmentation."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check
+from nndoctor.records import Loader, Redraw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@check(
+    "heavy-augmentation",
+    reason="R13",
+    severity=Severity.WARNING,
+    needs=[Redraw],
+    explains=["cannot-overfit-batch", "learning-rate-too-low", "noisy-labels", "targets-unpredictable"],
+)
+def heavy_augmentation(
+    run: Recording,
+    *,
+    ratio: float = 1.0,  # a draw is then as far from another draw of its sample as from another sample
+    min_samples: int = 8,
+) -> Iterator[Finding]:
+    """Random augmentation changes a sample more than samples differ.
+
+    ## What it does
+    Draws samples of the training data set several times and compares the variance between the draws of one sample
+    with that between samples, once over all values and once over how the values of each sample are distributed, which
+    flips, shifts, rotations and moderate crops leave alone. Warns if both ratios reach `ratio`.
+
+    ## Why is this bad?
+    What tells the classes apart drowns in what was added. Augmentation regularises; beyond a point it makes a network
+    underfit, which looks like a model that is too small or a learning rate that is too low.
+
+    ## Example
+    ```python
+    x = x + 3.0 * torch.randn_like(x)
+    ```
+
+    Use instead:
+    ```python
+    x = x + 0.1 * torch.randn_like(x)
+    ```
+
+    ## Known problems
+    Augmentation inside the training loop or the model is not seen. Inputs without a label of their own (contrastive
+    learning, denoising) are left alone. A class that is told by very little (one pixel) can drown in less.
+
+    ## References
+    - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 13: are you using too much data
+      augmentation?)
+    - Shorten and Khoshgoftaar, A survey on Image Data Augmentation for Deep Learning, Journal of Big Data 2019
+    """
+    for row in run.rows(Redraw):
+        if row.samples < min_samples or not row.label:
+            continue
+        least = row.values if math.isnan(row.shades) else min(row.values, row.shades)
+        if not ratio <= least:
+            continue
+        loader = next((r for r in run.rows(Loader) if r.name == row.loader), None)
+        evidence = [
+            Measure(f"variance between draws over that between samples, {what}", value, f"< {ratio:g}")
+            for what, value in (("values", row.values), ("distribution of values", row.shades))
+            if math.isfinite(value)
+        ]
+        times = f"{least:.1f} times" if math.isfinite(least) else "far more than"
+        yield Finding(
+            message=f"Two draws of one training sample differ by {times} the variance between different samples "
+            f"({row.samples} samples, {row.draws} draws each).",
+            advice="Look at some draws beside their originals (can you tell the class?), train once without "
+            "augmentation, then put the parts back one by one, each at a strength that still shows the class.",
+            where=SourceLine.of(row) or SourceLine.of(loader),
+            evidence=tuple(evidence),
+        )

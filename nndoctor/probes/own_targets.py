@@ -1,0 +1,100 @@
+"""Where the target of a loss comes from: out of the batch, or out of the network's own answer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+
+from nndoctor.fingerprint import content_hash
+from nndoctor.places import user_place
+from nndoctor.probes.losses import BINARY, CLASS, REGRESSION
+from nndoctor.records import OBSERVE
+from nndoctor.records.objective import LossTarget
+from nndoctor.session import Listener, Session
+
+LOSSES = CLASS | BINARY | REGRESSION
+ANSWERS = frozenset(
+    {
+        "argmax",
+        "max",
+        "topk",
+        "round",
+        "softmax",
+        "log_softmax",
+        "sigmoid",
+        "gt",
+        "__gt__",
+        "ge",
+        "__ge__",
+        "detach",
+        "float",
+        "long",
+        "squeeze",
+        "clone",
+    }
+)
+"""Functions that turn scores into answers, or pass an answer on."""
+MOST_VALUES = 1 << 20
+"""Targets larger than this are not hashed."""
+MOST_CALLS = 8
+"""Losses looked at in one step."""
+
+
+class OwnTargets(Listener):
+    """Records `LossTarget`."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._origin: Any = WeakIdKeyDictionary()
+        """Answer -> address of the scores that it was computed from."""
+        self._rows: list[LossTarget] = []
+
+    def op_done(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """Follow answers from the scores to a loss."""
+        if self.session.experiment != OBSERVE:
+            return
+        if name in LOSSES:
+            self._loss(name, args, kwargs, output)
+        elif name in ANSWERS and not self.session.stack and args and isinstance(args[0], Tensor):
+            origin = self._origin_of(args[0])
+            for made in output if isinstance(output, tuple) else (output,):
+                if isinstance(made, Tensor) and made is not args[0]:
+                    self._origin[made] = origin
+
+    def step_ended(self) -> None:
+        """Record what led to a training step."""
+        for row in self._rows:
+            self.session.add(row)
+        self.new_data()
+
+    def new_data(self) -> None:
+        """What ran before is no part of a training step."""
+        self._rows.clear()
+        self._origin.clear()
+
+    def _origin_of(self, tensor: Tensor) -> int:
+        known: int | None = self._origin.get(tensor)
+        return tensor.data_ptr() if known is None else known
+
+    def _loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        given = [*args[:2], *(kwargs[k] for k in ("input", "target") if k in kwargs)]
+        if len(given) < 2 or not all(isinstance(t, Tensor) for t in given[:2]) or len(self._rows) >= MOST_CALLS:
+            return
+        prediction, target = given[:2]
+        if not prediction.requires_grad or target.requires_grad or target.numel() > MOST_VALUES:
+            return
+        file, line, _ = user_place()
+        self._rows.append(
+            LossTarget(
+                function=name,
+                own=target in self._origin and self._origin[target] == self._origin_of(prediction),
+                content=content_hash(target),
+                value=float(output) if isinstance(output, Tensor) and output.numel() == 1 else math.nan,
+                classes=name in CLASS and not target.is_floating_point(),
+                file=file,
+                line=line,
+            )
+        )

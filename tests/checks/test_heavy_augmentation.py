@@ -1,0 +1,44 @@
+"""heavy-augmentation, on recordings typed by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from nndoctor import Finding, Recording
+from nndoctor.records import Loader, Record, Redraw
+from nndoctor_checks.dataset.heavy_augmentation import heavy_augmentation
+
+ROW = Redraw(loader="a", leaf="0", samples=24, draws=4, values=2.5, shades=1.5, label=True)
+
+
+def found(*records: Record) -> list[Finding]:
+    return heavy_augmentation(Recording.of(records))
+
+
+def test_more_than_samples_differ() -> None:
+    [finding] = found(ROW, Loader(name="a", file="train.py", line=9))
+    assert "1.5 times" in finding.message
+    assert str(finding.where) == "train.py:9"
+
+
+def test_columns_of_a_table_and_infinity() -> None:
+    assert found(replace(ROW, shades=math.nan))
+    [finding] = found(replace(ROW, values=math.inf, shades=math.inf))
+    assert finding.evidence == ()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(replace(ROW, shades=0.1), id="flips and shifts"),
+        pytest.param(replace(ROW, values=0.4), id="colours"),
+        pytest.param(replace(ROW, label=False), id="denoising"),
+        pytest.param(replace(ROW, samples=3), id="too few"),
+        pytest.param(replace(ROW, values=math.nan, shades=math.nan), id="unknown"),
+    ],
+)
+def test_is_silent(row: Redraw) -> None:
+    assert found(row) == []

@@ -1,0 +1,47 @@
+"""labels-mismatched, on recordings typed by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nndoctor import Finding, Recording, Skip
+from nndoctor.records import Collation, Loader, Pairing, Record
+from nndoctor_checks.dataset.labels_mismatched import labels_mismatched
+
+LEAF = Collation(loader="loader", leaf="1", role="target", compared=8, kept=4, moved=4, mispaired=4)
+PAIR = Pairing(inputs="a", targets="b", compared=600, matched=300, by_chance=0.5, file="train.py", line=7)
+
+
+def found(*records: Record) -> list[Finding]:
+    return labels_mismatched(Recording.of(records))
+
+
+def test_sorted_apart() -> None:
+    [finding] = found(LEAF, Loader(name="loader", file="train.py", line=9))
+    assert "8 known samples, 4 inputs" in finding.message
+    assert str(finding.where) == "train.py:9"
+
+
+def test_two_loaders() -> None:
+    [finding] = found(PAIR)
+    assert "50% of 600" in finding.message
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(replace(LEAF, mispaired=0), id="each has its own"),
+        pytest.param(replace(LEAF, mispaired=1), id="one may be a copy"),
+        pytest.param(replace(PAIR, matched=600), id="the same order"),
+        pytest.param(replace(PAIR, compared=10, matched=0), id="too few"),
+    ],
+)
+def test_is_silent(row: Record) -> None:
+    assert found(row) == []
+
+
+def test_skips_where_nothing_could_be_told_apart() -> None:
+    with pytest.raises(Skip):
+        found(replace(LEAF, role="input"))

@@ -1,0 +1,48 @@
+"""loader-skips-data, on recordings typed by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nndoctor import Finding, Recording
+from nndoctor.records import Coverage, Loader, Record
+from nndoctor_checks.dataset.loader_skips_data import loader_skips_data
+
+ROW = Coverage(loader="a", sampler="Buckets", total=1000, passes=3, drawn=600, ever=600, batch_size=10, batches=100)
+LOADER = Loader(name="a", dataset="Text#0", file="train.py", line=9)
+
+
+def found(*records: Record) -> list[Finding]:
+    return loader_skips_data(Recording.of(records))
+
+
+def test_a_sampler_that_never_asks_for_the_rest() -> None:
+    [finding] = found(ROW, LOADER)
+    assert "600 of 1,000" in finding.message
+    assert str(finding.where) == "train.py:9"
+
+
+def test_a_break_in_a_loop_without_shuffling() -> None:
+    [finding] = found(replace(ROW, drawn=1000, ever=1000, ordered=True, broken_off=4, left_after=10))
+    assert "only the first 100 of 1,000" in finding.message
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(replace(ROW, drawn=1000, ever=1000, passes=1), id="all"),
+        pytest.param(replace(ROW, drawn=600, ever=930), id="others in each pass"),
+        pytest.param(replace(ROW, drawn=600, ever=600, dropped=390), id="the last batch"),
+        pytest.param(replace(ROW, drawn=970, ever=970), id="a few"),
+        pytest.param(replace(ROW, ever=1000, ordered=True, broken_off=1, left_after=1), id="a look at the data"),
+        pytest.param(replace(ROW, ever=1000, broken_off=4, left_after=10), id="shuffled steps per epoch"),
+    ],
+)
+def test_is_silent(row: Coverage) -> None:
+    assert found(row, LOADER) == []
+
+
+def test_the_rest_may_be_for_another_loader() -> None:
+    assert found(ROW, LOADER, replace(LOADER, name="b")) == []

@@ -1,0 +1,145 @@
+"""What is recorded of the objective: targets, direction of steps, summands, passes in vain, columns and vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from nndoctor.recording import Recording
+from nndoctor.records import (
+    OTHER_TARGETS,
+    SAME_TARGETS,
+    Broadcast,
+    Event,
+    LossTarget,
+    LossTerm,
+    PassUse,
+    Step,
+    StepDirection,
+)
+
+Record = Callable[..., Recording]
+
+LOOP = """
+model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 2))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01{options})
+for epoch in range(4):
+    for x, y in DataLoader(data, batch_size=12, shuffle=True):
+        optimizer.zero_grad()
+        out = model(x)
+        {body}
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def loop(body: str, options: str = "") -> str:
+    return LOOP.format(body=body.replace("\n", "\n        "), options=options)
+
+
+def losses(run: Recording, name: str) -> list[float]:
+    return [s.loss for s in run.rows(Step) if s.experiment == name]
+
+
+@pytest.mark.parametrize(
+    ("target", "own"),
+    [
+        ("out.argmax(1)", True),
+        ("out.detach().max(1)[1]", True),
+        ("torch.softmax(out, 1).topk(1)[1].squeeze(1)", True),
+        ("y", False),
+        ("F.one_hot(y).argmax(1)", False),
+        ("model(x).argmax(1)", False),
+    ],
+)
+def test_where_a_target_comes_from(record: Record, target: str, *, own: bool) -> None:
+    run = record(loop(f"loss = F.cross_entropy(out, {target})"))
+    rows = run.rows(LossTarget)
+    assert len(rows) == 8
+    assert {row.own for row in rows} == {own}
+
+
+def test_other_labels_are_tried_where_nothing_uses_them(record: Record) -> None:
+    run = record(loop("loss = F.cross_entropy(out, (x[:, 2] > 0).long())"))
+    assert losses(run, SAME_TARGETS) == losses(run, OTHER_TARGETS) != []
+
+
+def test_other_labels_show_where_something_does_use_them(record: Record) -> None:
+    each = "F.cross_entropy(out, (x[:, 2] > 0).long(), reduction='none')"
+    run = record(loop(f"loss = ({each} * torch.tensor(y.tolist())).mean()"))
+    assert losses(run, SAME_TARGETS)
+    assert losses(run, SAME_TARGETS) != losses(run, OTHER_TARGETS)
+
+
+def test_they_are_not_tried_where_the_loss_gets_them(record: Record) -> None:
+    assert not losses(record(loop("loss = F.cross_entropy(out, y)")), OTHER_TARGETS)
+
+
+@pytest.mark.parametrize(("options", "sign"), [("", -1), (", maximize=True", 1)])
+def test_direction_of_the_steps(record: Record, options: str, sign: int) -> None:
+    rows = record(loop("loss = F.cross_entropy(out, y)", options)).rows(StepDirection)
+    assert len(rows) >= 3
+    assert all(row.cosine * sign > 0.1 for row in rows[:1])
+    assert {row.maximize for row in rows} == {sign > 0}
+
+
+def test_summands_and_their_factors(record: Record) -> None:
+    run = record(loop("loss = (F.cross_entropy(out, y) + 5 * F.mse_loss(out, out.detach() + 1)) / 2"))
+    rows = [row for row in run.rows(LossTerm) if row.step == 1]
+    assert {(row.loss, row.factor) for row in rows} == {("cross_entropy", 1.0), ("mse_loss", 5.0)}
+    assert all(row.norm > 0 for row in rows)
+
+
+def test_summands_are_taken_apart_without_a_trace(record: Record) -> None:
+    body = (
+        "loss = F.cross_entropy(out, y) + F.mse_loss(out, out.detach() + 1)\n"
+        "assert all(p.grad is None for p in model.parameters())"
+    )
+    run = record(loop(body))
+    assert run.rows(LossTerm)
+    assert not [e for e in run.rows(Event) if e.kind in ("instrument", "exception")]
+
+
+def test_a_function_of_the_users_own_is_not_run_twice(record: Record) -> None:
+    program = """
+    class Same(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+        @staticmethod
+        def backward(ctx, g):
+            return g
+    """
+    run = record(program + loop("loss = F.cross_entropy(Same.apply(out), y) + F.mse_loss(out, out.detach() + 1)"))
+    assert not run.rows(LossTerm)
+
+
+def test_a_pass_in_vain_and_one_that_is_used(record: Record) -> None:
+    body = "(out**2).mean().backward(retain_graph=True)\noptimizer.zero_grad()\nloss = F.cross_entropy(out, y)"
+    run = record(loop(body))
+    vain, used = sorted(run.rows(PassUse), key=lambda row: row.line)
+    assert (vain.used, used.wasted) == (0, 0)
+    assert vain.wasted == used.used >= 3
+
+
+def test_accumulated_passes_are_used(record: Record) -> None:
+    run = record(loop("(out**2).mean().backward(retain_graph=True)\nloss = F.cross_entropy(out, y)"))
+    assert all(row.used and not row.wasted for row in run.rows(PassUse))
+
+
+@pytest.mark.parametrize(
+    ("expression", "count"),
+    [
+        ("out[:, 0] * nn.functional.linear(x, model[0].weight[:1])", True),
+        ("out[:, 0] * torch.sigmoid(nn.functional.linear(x, model[0].weight[:1]))", True),
+        ("out[:, 0] * nn.functional.linear(x, model[0].weight[:1]).squeeze(1)", False),
+        ("out[:, 0] * out[:, 1][:, None]", False),
+        ("out[:, 0] + out.sum(1, keepdim=True)", False),
+        ("out[:, 0] + out.norm(dim=1, keepdim=True)", False),
+        ("out[:, 0] - out[:, 0].unsqueeze(1)", False),
+    ],
+)
+def test_a_column_that_meets_a_vector(record: Record, expression: str, *, count: bool) -> None:
+    run = record(loop(f"loss = F.cross_entropy(out, y) + ({expression}).mean()"))
+    assert bool(run.rows(Broadcast)) is count

@@ -1,0 +1,43 @@
+"""Devices, and the calls of compiled models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nndoctor.records import CompiledCalls, Devices
+
+LOOP = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(6, 2)
+    def forward(self, x, scale=1.0, flag="a"):
+        return self.body(x) * scale
+
+net = Net()
+model = torch.compile(net, backend="eager"MORE)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for epoch in range(9):
+    for i, (x, y) in enumerate(DataLoader(data, 16)):
+        optimizer.zero_grad()
+        F.cross_entropy(model(CALL), y[:8 + i]).backward()
+        optimizer.step()
+"""
+
+
+def calls(record: Any, more: str, call: str) -> CompiledCalls:
+    run = record(LOOP.replace("MORE", more).replace("CALL", call))
+    assert [d.trained_on for d in run.rows(Devices)] == [("cpu",)]
+    rows: list[CompiledCalls] = run.rows(CompiledCalls)
+    return rows[0]
+
+
+def test_shapes_of_a_compiled_model_are_counted(record: Any) -> None:
+    row = calls(record, ", dynamic=False", "x[:8 + i], float(i)")
+    assert (row.dynamic, row.calls, row.shapes, row.kinds) == ("False", 8, 8, 1)
+    assert row.line > 0
+
+
+def test_other_values_are_kinds(record: Any) -> None:
+    row = calls(record, "", "x[:8 + i], flag=str(i % 3)")
+    assert (row.dynamic, row.kinds) == ("None", 3)
