@@ -49,8 +49,8 @@ def test_the_commands() -> None:
         (
             "check",
             (
-                "-m --select --ignore --fail-on --out --budget --steps --scan --seed --patience --format --diff --diff-to "
-                "-q --quiet -v --verbose"
+                "-m --select --ignore --fail-on --out --budget --steps --scan --seed --patience --format --diff "
+                "--diff-to -q --quiet -v --verbose"
             ),
         ),
         ("report", "--select --ignore --fail-on --format --diff --diff-to -q -v"),
