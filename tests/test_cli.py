@@ -50,10 +50,13 @@ def test_the_commands() -> None:
             "check",
             (
                 "-m --all --config --quick --baseline --update-baseline --checks --select --ignore --fail-on "
-                "--out --budget --steps --scan --seed --patience --format -q --quiet -v --verbose"
+                "--out --budget --steps --scan --seed --patience --format --diff --diff-to -q --quiet -v --verbose"
             ),
         ),
-        ("report", "--config --baseline --update-baseline --checks --select --ignore --fail-on --format -q -v"),
+        (
+            "report",
+            "--config --baseline --update-baseline --checks --select --ignore --fail-on --format --diff --diff-to -q -v",
+        ),
         ("checks", "--format"),
         ("curves", "--train --val --metric --x --picture --fail-on --format"),
         ("explain", ""),

@@ -42,6 +42,8 @@ def check(
     update_baseline: options.UpdateBaseline = False,
     own_checks: options.OwnChecks = None,
     formats: options.Formats = None,
+    diff: options.Diff = False,
+    diff_to: options.DiffTo = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:

@@ -61,3 +61,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="The verdict in one l
 Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="The script's output, symptoms in full, and what each check says.")
 ]
+Diff = Annotated[
+    bool, typer.Option("--diff", help="Print the edits as a patch for git apply; the report goes to stderr.")
+]
+DiffTo = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the edits as a patch for git apply.")]

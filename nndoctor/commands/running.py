@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from nndoctor import doctor
 from nndoctor.commands import showing
 from nndoctor.commands.asked import configured, settled
-from nndoctor.commands.outputs import Output, outputs
 from nndoctor.errors import ExitCode, UsageError
 from nndoctor.reports import live
 from nndoctor.run_folder import fitting
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import typer
 
     from nndoctor.commands.asked import Asked
+    from nndoctor.commands.outputs import Output
     from nndoctor.commands.showing import Chosen
     from nndoctor.reports.examined import Examined
 
@@ -45,10 +45,10 @@ def one(context: typer.Context, config: Path | None, target: Target) -> int:
     asked = settled(context, configuration, section)
     if section is not None and not target.arguments:
         target = replace(target, arguments=section.arguments)
-    wanted = outputs(asked.formats or ())
+    wanted = asked.outputs
     ensure_runnable(target)
     found = _done(Job(str(target), _settings(asked, target), showing.Chosen.by(asked), Path.cwd()))
-    showing.publish([found], wanted, verbose=asked.verbose, quiet=asked.quiet)
+    showing.publish([found], wanted, asked)
     return int(found.diagnosis.verdict.exit_code)
 
 
@@ -59,7 +59,7 @@ def every(context: typer.Context, config: Path | None) -> int:
         where = configuration.file or "no nndoctor.toml or [tool.nndoctor] from here upwards, and so"
         raise UsageError(f"--all: {where} has no [[target]]; `nndoctor init` writes an example")
     overall = settled(context, configuration)
-    wanted = outputs(overall.formats or ())
+    wanted = overall.outputs
     jobs = []
     for section in configuration.targets:
         asked = settled(context, configuration, section)
@@ -80,7 +80,7 @@ def _all_done(jobs: Sequence[Job], wanted: tuple[Output, ...], asked: Asked) -> 
         found.append(_done(job))
         if found[-1].diagnosis.verdict.exit_code is ExitCode.INTERRUPTED:
             break
-    showing.publish(found, wanted, verbose=asked.verbose, quiet=asked.quiet)
+    showing.publish(found, wanted, asked)
     # The codes are numbered by how bad they are.
     return max(int(each.diagnosis.verdict.exit_code) for each in found)
 

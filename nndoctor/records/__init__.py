@@ -53,6 +53,7 @@ from nndoctor.records.objective import (
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
 from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, WorkerRandomness
+from nndoctor.records.sources import SourceFile
 from nndoctor.records.speed import CompiledCalls, Devices
 
 KINDS: tuple[type[Record], ...] = (
@@ -93,6 +94,7 @@ KINDS: tuple[type[Record], ...] = (
     Clipping,
     SchedulerStep,
     KeptGraphs,
+    SourceFile,
     Evaluation,
     LossTarget,
     LossTerm,
@@ -168,6 +170,7 @@ __all__ = [
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",
+    "SourceFile",
     "Step",
     "StepDirection",
     "TensorStats",
