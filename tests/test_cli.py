@@ -55,7 +55,8 @@ def test_the_commands() -> None:
         ),
         (
             "report",
-            "--config --baseline --update-baseline --checks --select --ignore --fail-on --format --diff --diff-to -q -v",
+            "--config --baseline --update-baseline --checks --select --ignore --fail-on --format --diff --diff-to "
+            "-q -v",
         ),
         ("checks", "--format"),
         ("curves", "--train --val --metric --x --picture --fail-on --format"),
