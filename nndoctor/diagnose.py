@@ -52,6 +52,9 @@ NOUNS = {
     "Clipping": "gradient clipping",
     "SchedulerStep": "step of a learning-rate scheduler",
     "KeptGraphs": "backward pass that was followed for ten steps",
+    "Histogram": "distribution of a tensor",
+    "Sample": "input of the first layer",
+    "Source": "file of the script",
     "Experiment": "experiment",
 }
 """What users call the kinds of records."""

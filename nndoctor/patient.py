@@ -29,11 +29,13 @@ from nndoctor.patching import Patches
 from nndoctor.places import shown_file
 from nndoctor.probes.batches import Batches
 from nndoctor.probes.era import Era
+from nndoctor.probes.histograms import Histograms
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
 from nndoctor.probes.norms import Norms
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
+from nndoctor.probes.samples import Samples
 from nndoctor.probes.steps import Steps
 from nndoctor.probes.tokens import Tokens
 from nndoctor.probes.wiring import Wiring
@@ -67,6 +69,11 @@ class Patient:
             self.session.listen(listener)
         self.session.listen(Norms(self.session, era))
         self.session.listen(Practice(self.session, self.conductor, era))
+        histograms, samples = Histograms(self.session), Samples(self.session)
+        modules.on_measured = parameters.on_measured = histograms.take
+        self.batches.on_target = samples.target
+        self.session.listen(histograms)
+        self.session.listen(samples)
         self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
         self.scratch = Scratch(folder / "scratch", self._saved)
 

@@ -20,6 +20,7 @@ from nndoctor.records.base import (
     Record,
 )
 from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan, TokenTarget
+from nndoctor.records.exhibits import Histogram, Sample, Source
 from nndoctor.records.loop import Backward, Environment, Event, Experiment, Optimizer, OptimizerStep, Step
 from nndoctor.records.model import (
     Causality,
@@ -68,6 +69,9 @@ KINDS: tuple[type[Record], ...] = (
     Clipping,
     SchedulerStep,
     KeptGraphs,
+    Histogram,
+    Sample,
+    Source,
     Experiment,
     Event,
     Environment,
@@ -95,6 +99,7 @@ __all__ = [
     "Event",
     "Experiment",
     "Forwards",
+    "Histogram",
     "Independence",
     "KeptGraphs",
     "Labels",
@@ -110,9 +115,11 @@ __all__ = [
     "Placed",
     "Record",
     "Recreated",
+    "Sample",
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",
+    "Source",
     "Step",
     "TensorStats",
     "TokenTarget",
