@@ -115,8 +115,9 @@ class Modules(Listener):
         tensor = next((t for _, t in leaves(output)), None)
         if tensor is None or not tensor.is_floating_point():
             return
+        # Not only in sampled steps: the first is not, and the order is that of the first forward pass.
+        order = self.order.setdefault(name, len(self.order))
         if self.session.sampled and len(self._pending) < MOST_ACTIVATIONS and tensor.dim() > 0:
-            order = self.order.setdefault(name, len(self.order))
             pending = measure("activation", name, tensor, type_=type_, order=order)
             if pending is not None:
                 self._pending.append(pending)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 from nndoctor.finding import Curve, Evidence, Measure, Quote, Severity, Table
 from nndoctor.records import Histogram, Labels, LossCall, Scan, Step, TensorStats, Units
 from nndoctor.reports.html import curves, data, distributions
-from nndoctor.reports.html.charts import Charts, Figure, Lines, Series
+from nndoctor.reports.html.charts import Charts, Figure, Lines, Series, wide
 from nndoctor.reports.words import number
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Cards:
 
     def _card(self, name: str, entry: Entry, symptoms: tuple[str, ...]) -> Card:
         finding = entry.finding
-        items = tuple(self._item(item) for item in finding.evidence)
+        items = self._items(finding.evidence)
         figures: tuple[Figure, ...] = ()
         shapes: tuple[Distribution, ...] = ()
         if entry.severity > Severity.NOTE and not any(item.figure for item in items):
@@ -115,19 +115,22 @@ class Cards:
             explanation=self._explanation(entry.check),
         )
 
-    def _item(self, item: Evidence) -> Item:
-        match item:
-            case Measure(label, value, expected):
-                return Item("measure", label, value=number(value), expected=expected)
-            case Table(label, header, rows):
-                return Item("table", label, header=header, rows=rows[:MOST_ROWS], more=max(0, len(rows) - MOST_ROWS))
-            case Quote(label, text):
-                return Item("quote", label, value=text)
-            case Curve(label, steps, values):
-                chart = Lines(label, (Series(label, steps, values),), y=label)
-                return Item("curve", label, figure=self._charts.add(chart, size="small"))
-            case _:
-                assert_never(item)
+    def _items(self, evidence: Sequence[Evidence]) -> tuple[Item, ...]:
+        """Return the evidence in its order; curves of the same thing (`loss, overfit`, `loss, observe`) share a chart."""
+        items: list[Item] = []
+        joined: dict[str, list[Curve]] = {}
+        for item in evidence:
+            match item:
+                case Curve():
+                    joined.setdefault(item.label.partition(",")[0], []).append(item)
+                case _:
+                    items.append(_item(item))
+        for subject, drawn in joined.items():
+            series = tuple(Series(curve.label, curve.steps, curve.values) for curve in drawn)
+            title = drawn[0].label if len(drawn) == 1 else subject
+            chart = Lines(title, series, y=subject, log_y=wide(series))
+            items.append(Item("curve", title, figure=self._charts.add(chart, size="small")))
+        return tuple(items)
 
     def _pictures(self, check: Check, names: Sequence[str]) -> tuple[tuple[Figure, ...], tuple[Distribution, ...]]:
         """Choose what shows the finding by what the check looked at."""
@@ -150,6 +153,18 @@ class Cards:
             return None
         self._explained.add(check.name)
         return explained(check)
+
+
+def _item(item: Measure | Table | Quote) -> Item:
+    match item:
+        case Measure(label, value, expected):
+            return Item("measure", label, value=number(value), expected=expected)
+        case Table(label, header, rows):
+            return Item("table", label, header=header, rows=rows[:MOST_ROWS], more=max(0, len(rows) - MOST_ROWS))
+        case Quote(label, text):
+            return Item("quote", label, value=text)
+        case _:
+            assert_never(item)
 
 
 def explained(check: Check) -> Markup:

@@ -5,7 +5,6 @@ Long curves are thinned so that the lowest and the highest value of each stretch
 
 from __future__ import annotations
 
-import base64
 import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,7 +27,7 @@ MISSING, LOWEST, HIGHEST, NOT_FINITE = 0, 1, 254, 255
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line of a chart, named. `faint`: drawn behind the others."""
+    """One line of a chart, or its bars of one colour."""
 
     name: str
     steps: Sequence[float]
@@ -41,9 +40,9 @@ class Series:
         if not finite:
             return f"{self.name}: no finite value"
         lost = f", {len(self.values) - len(finite)} not finite" if len(finite) < len(self.values) else ""
-        if len(finite) == 1:
-            return f"{self.name}: {number(finite[0])}{lost}"
         low, high = min(finite), max(finite)
+        if low == high:
+            return f"{self.name}: {number(low)}{' throughout' if len(finite) > 1 else ''}{lost}"
         return (
             f"{self.name}: from {number(finite[0])} to {number(finite[-1])}"
             f" (lowest {number(low)}, highest {number(high)}{lost})"
@@ -86,7 +85,7 @@ class Lines:
             "x": self.x,
             "y": self.y,
             "log_x": self.log_x,
-            "log_y": self.log_y and all(v > 0 for s in self.series for v in s.values if math.isfinite(v)),
+            "log_y": self.log_y,
             "bands": [asdict(band) for band in self.bands],
             "series": [
                 {"name": s.name, "dashed": s.dashed, "xy": thinned(s.steps, s.values)} for s in self.series
@@ -153,7 +152,7 @@ class Heat:
             "low": low,
             "high": high,
             "band": self.band,
-            "levels": base64.b64encode(levels.tobytes()).decode(),
+            "levels": levels.tobytes(),
         }
 
 
@@ -186,6 +185,12 @@ class Charts:
     def document(self) -> Markup:
         """Return the data of all charts as JSON."""
         return as_json({name: chart.content() for name, chart in self._charts.items()})
+
+
+def wide(series: Sequence[Series]) -> bool:
+    """Whether values are positive and span more than a factor of 50, so that a linear axis would hide the small."""
+    values = [v for s in series for v in s.values if math.isfinite(v)]
+    return bool(values) and min(values) > 0 and max(values) / min(values) > 50
 
 
 def thinned(steps: Sequence[float], values: Sequence[float], most: int = MOST_POINTS) -> list[list[float]]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, LossCall, Step
-from nndoctor.reports.html.charts import Band, Lines, Series
+from nndoctor.reports.html.charts import Band, Lines, Series, wide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def all_curves(run: Recording) -> Iterator[Lines]:
 def losses(run: Recording) -> Lines | None:
     """Return the loss of every experiment; None where no step was seen."""
     series = _by_experiment(run, "loss")
-    return Lines("Loss by experiment", series, y="loss", log_y=_wide(series)) if series else None
+    return Lines("Loss by experiment", series, y="loss", log_y=wide(series)) if series else None
 
 
 def metrics(run: Recording) -> Lines | None:
@@ -52,7 +52,7 @@ def metrics(run: Recording) -> Lines | None:
 def rates(run: Recording) -> Lines | None:
     """Return the learning rate of every experiment."""
     series = _by_experiment(run, "lr")
-    return Lines("Learning rate", series, y="learning rate", log_y=_wide(series)) if series else None
+    return Lines("Learning rate", series, y="learning rate", log_y=wide(series)) if series else None
 
 
 def splits(run: Recording) -> Iterator[Lines]:
@@ -117,9 +117,3 @@ def _several(grouped: dict[tuple[str, int], object] | defaultdict[tuple[str, int
 
 def _name(experiment: str, segment: int, *, several: bool) -> str:
     return f"{experiment} (phase {segment + 1})" if several else experiment
-
-
-def _wide(series: tuple[Series, ...]) -> bool:
-    """Whether values span more than a factor of 50, so that a linear axis would hide the small ones."""
-    values = [v for s in series for v in s.values if math.isfinite(v)]
-    return bool(values) and min(values) > 0 and max(values) / min(values) > 50

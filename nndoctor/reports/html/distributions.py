@@ -36,7 +36,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One tensor at its first and its last sampled step, on a common axis."""
+    """One tensor at its first and its last sampled step: a common axis, each as high as the drawing."""
 
     kind: str
     name: str
@@ -115,29 +115,19 @@ def _pairs(run: Recording) -> dict[tuple[str, str], list[Histogram]]:
 
 def _drawn(kind: str, name: str, rows: Sequence[Histogram]) -> Distribution:
     low, high = min(r.low for r in rows), max(r.high for r in rows)
-    top = max((_density(row) for row in rows), default=0.0)
-    curves = tuple(Curve(row.moment, row.at, _path(row, low, high, top)) for row in rows)
+    curves = tuple(Curve(row.moment, row.at, _path(row, low, high)) for row in rows)
     return Distribution(kind, name, number(low), number(high), curves)
 
 
-def _density(row: Histogram) -> float:
-    """Return the height of the highest bin as a density, so that different widths can share a drawing."""
-    width = (row.high - row.low) / max(1, len(row.counts))
-    total = sum(row.counts)
-    return max(row.counts, default=0) / total / width if total and width > 0 else 0.0
-
-
-def _path(row: Histogram, low: float, high: float, top: float) -> str:
-    """Return the outline of the bins; a spike where all values are the same."""
-    span, total = high - low, sum(row.counts)
-    if not span > 0 or not total or not row.high > row.low:
+def _path(row: Histogram, low: float, high: float) -> str:
+    """Return the outline of the bins, as high as the drawing; a spike where all values are the same."""
+    span, top = high - low, max(row.counts, default=0)
+    if not span > 0 or not top or not row.high > row.low:
         middle = WIDTH * ((row.low - low) / span if span > 0 else 0.5)
         return f"M{max(0.0, middle - 1):.1f} {HEIGHT}V2H{min(WIDTH, middle + 1):.1f}V{HEIGHT}Z"
-    width = (row.high - row.low) / len(row.counts)
     start = (row.low - low) / span * WIDTH
-    step = width / span * WIDTH
+    step = (row.high - row.low) / len(row.counts) / span * WIDTH
     parts = [f"M{start:.1f} {HEIGHT}"]
     for i, count in enumerate(row.counts, start=1):
-        height = count / total / width / top * (HEIGHT - 2) if top else 0.0
-        parts.append(f"V{HEIGHT - height:.1f}H{start + i * step:.1f}")
+        parts.append(f"V{HEIGHT - count / top * (HEIGHT - 2):.1f}H{start + i * step:.1f}")
     return "".join(parts) + f"V{HEIGHT}Z"

@@ -49,7 +49,7 @@ def update_ratios(updates: Iterable[TensorStats], weights: Iterable[TensorStats]
     """Return the size of each update relative to its weight, as root mean squares."""
     sizes = {(r.segment, r.step, r.name): r.norm / math.sqrt(r.numel) for r in weights if r.numel}
     found: Values = {}
-    for row in updates:
+    for row in sorted(updates, key=lambda row: row.order if row.order >= 0 else math.inf):
         size = sizes.get((row.segment, row.step, row.name), 0.0)
         if row.numel and size > 0:
             ratio = row.norm / math.sqrt(row.numel) / size

@@ -19,8 +19,8 @@ from nndoctor.reports.html import checklist, curves, data, distributions, layers
 from nndoctor.reports.html.cards import MOST_CARDS, Cards
 from nndoctor.reports.html.charts import Charts
 from nndoctor.reports.html.code import Code
-from nndoctor.reports.html.wording import finalized
-from nndoctor.reports.words import plural
+from nndoctor.reports.html.wording import finalized, inline
+from nndoctor.reports.words import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
 def _environment() -> jinja2.Environment:
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         finalize=finalized,
@@ -109,6 +109,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["inline"] = inline
+    return environment
 
 
 def _policy(scripts: list[str]) -> str:
@@ -140,8 +142,13 @@ def _end_escaped(script: str) -> str:
 
 
 def _sentence(run: Recording, diagnosis: Diagnosis) -> str:
-    """Return the verdict as on the terminal, without the status that stands beside it."""
-    return terminal.verdict_line(run, diagnosis).plain.removeprefix(diagnosis.verdict.status.upper()).strip()
+    """Return the verdict as on the terminal, without the status and the script's name that stand beside it."""
+    verdict = diagnosis.verdict
+    if verdict.status == "sick" and diagnosis.entries:
+        return diagnosis.entries[0].title.rstrip(".") + (f"; {verdict.why}" if verdict.why else "")
+    line = terminal.verdict_line(run, diagnosis).plain.removeprefix(verdict.status.upper()).strip()
+    name = clean(run.environment("script") or "the run")
+    return line.removeprefix(name).removeprefix(":").strip()
 
 
 def _failure(diagnosis: Diagnosis, folder: Path) -> str:
@@ -153,6 +160,8 @@ def _tiles(run: Recording, diagnosis: Diagnosis) -> Iterator[Tile]:
     entries = diagnosis.entries
     for severity in (Severity.ERROR, Severity.WARNING, Severity.NOTE):
         count = sum(entry.severity is severity for entry in entries)
+        if severity is Severity.NOTE and not count:
+            continue
         yield Tile(str(count), severity.label if count == 1 else f"{severity.label}s")
     observed = sum(row.experiment == OBSERVE for row in run.rows(Step))
     yield Tile(f"{observed:,}", "step observed" if observed == 1 else "steps observed")

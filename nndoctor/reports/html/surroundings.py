@@ -60,9 +60,13 @@ def timing_sentence(run: Recording) -> str:
     typical = median(r.data_seconds + r.compute_seconds for r in rows)
     share = waited / (waited + computed)
     return (
-        f"A step takes {seconds(typical)}. {share:.0%} of the observed time was spent waiting for data."
+        f"A step takes {_short(typical)}. {share:.0%} of the observed time was spent waiting for data."
         " Times are under observation, which makes steps slower."
     )
+
+
+def _short(value: float) -> str:
+    return seconds(value) if value >= 1 else f"{1000 * value:.3g} ms"
 
 
 def experiments(run: Recording) -> Grid | None:

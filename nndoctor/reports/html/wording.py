@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import re
 import unicodedata
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 LONGEST = 1_200
 """Characters of one string; of a longer one the middle is left out."""
 _KEPT = frozenset("\n\t")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that show nothing, or steer what is around them: controls, directions, lone surrogates."""
+_CODE = re.compile(r"`([^`\n]+)`")
 _IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -32,8 +35,13 @@ def finalized(value: Any) -> Any:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def inline(text: str) -> Markup:
+    """Return a sentence as HTML: what stands between backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(visible(text)))))  # noqa: S704 - escaped just before
+
+
 def as_json(value: Any) -> Markup:
-    """Return JSON that can stand in a script element. NaN and infinity become null."""
+    """Return JSON that can stand in a script element. NaN and infinity become null, bytes base64."""
     text = json.dumps(_strict(value), separators=(",", ":"), allow_nan=False, ensure_ascii=True)
     return Markup(text.translate(_IN_SCRIPT))  # noqa: S704 - the characters that could end the element are escaped
 
@@ -48,6 +56,8 @@ def _strict(value: Any) -> Any:
             return [_strict(each) for each in value]
         case str():
             return visible(value, 200)
+        case bytes():
+            return base64.b64encode(value).decode()
         case _:
             return value
 

@@ -16,7 +16,7 @@
   function figure(element, options) {
     const plot = Bokeh.Plotting.figure({
       height: element.clientHeight, width: element.clientWidth, sizing_mode: "stretch_width",
-      tools: touch ? "reset,save" : "xbox_zoom,box_zoom,reset,save", toolbar_location: "above", ...options,
+      tools: touch ? "reset,save" : "xbox_zoom,box_zoom,reset,save", toolbar_location: "above", toolbar_inner: true, ...options,
     });
     plot.toolbar.logo = null;
     plot.toolbar.autohide = true;
