@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nndoctor.feeds.tree import leaves
+from nndoctor.probes.vocabulary import vocabulary
 from nndoctor.records import OBSERVE, Sample
 from nndoctor.records.exhibits import INPUT, TARGET
 from nndoctor.session import Call, Listener, Session
@@ -43,6 +44,8 @@ class Entered:
     model_shape: tuple[int, ...]
     layer_shape: tuple[int, ...]
     same: bool
+    words: list[str] | None
+    """The vocabulary, by token."""
 
 
 class Samples(Listener):
@@ -84,6 +87,7 @@ class Samples(Listener):
             model_shape=tuple(twin.shape) if twin is not None else tuple(self._outer[0].shape) if self._outer else (),
             layer_shape=tuple(given.shape),
             same=twin is not None,
+            words=vocabulary(call.module.num_embeddings) if isinstance(call.module, nn.Embedding) else None,
         )
 
     def target(self, tensor: Tensor) -> None:
@@ -109,6 +113,7 @@ class Samples(Listener):
         if entered is None or not self._wanted():
             return
         self._done = self.session.segment
+        words = entered.words or []
         base = Sample(
             layer=entered.layer,
             layer_type=type(entered.module).__name__,
@@ -118,14 +123,20 @@ class Samples(Listener):
         )
         flat = entered.same and len(entered.layer_shape) == 2
         for row in exhibits(replace(base, role=INPUT), entered.values, entered.module, flat=flat):
-            self.session.add(row)
+            self.session.add(_in_words(row, words))
         if target is not None:
             count = entered.model_shape[0] if entered.model_shape else 0
             # The targets of tokens are often one long vector.
             if count and target.shape[0] != count and target.numel() % count == 0:
                 target = target.reshape(count, -1)
             for row in exhibits(replace(base, role=TARGET), target[:MOST_SAMPLES], None, flat=False):
-                self.session.add(row)
+                self.session.add(_in_words(row, words))
+
+
+def _in_words(row: Sample, words: list[str]) -> Sample:
+    if row.form != "tokens" or not words:
+        return row
+    return replace(row, words=tuple(words[int(v)][:40] if 0 <= v < len(words) else "" for v in row.values))
 
 
 def _equal(outer: Tensor, given: Tensor) -> bool:

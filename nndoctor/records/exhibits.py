@@ -63,6 +63,8 @@ class Sample(Record):
     low: float = math.nan
     high: float = math.nan
     values: tuple[float, ...] = ()
+    words: tuple[str, ...] = ()
+    """What the tokens stand for, where the script's vocabulary was found."""
     pixels: str = ""
     cut: bool = False
 

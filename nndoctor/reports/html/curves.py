@@ -56,19 +56,38 @@ def rates(run: Recording) -> Lines | None:
 
 
 def splits(run: Recording) -> Iterator[Lines]:
-    """Yield training against validation: what the script computed by itself, call by call."""
+    """Yield training against validation, as the script itself computed them: each pass over the validation data."""
     own = [row for row in run.rows(LossCall) if row.experiment in (OBSERVE, COAST) and not row.written_by_hand]
+    starts = _starts(run)
     for field, label in (("value", "loss"), ("score", "score")):
         series = []
         for split in (TRAIN, VALIDATION):
-            rows = [row for row in own if row.split == split]
-            values = [float(getattr(row, field)) for row in rows]
-            if any(map(math.isfinite, values)):
-                series.append(Series(split, list(range(len(values))), values, dashed=split == VALIDATION))
+            moments: dict[int, list[float]] = {}
+            for row in own:
+                value = float(getattr(row, field))
+                if row.split == split and not math.isnan(value):
+                    moments.setdefault(starts.get((row.segment, row.experiment), 0) + row.step, []).append(value)
+            if moments:
+                steps = sorted(moments)
+                means = [sum(moments[step]) / len(moments[step]) for step in steps]
+                series.append(Series(split, steps, means, dashed=split == VALIDATION))
         if len(series) == 2:
-            yield Lines(
-                f"Training against validation: {label} of each batch", tuple(series), x="call of the loss", y=label
-            )
+            title = f"Training against validation: {label} of the script's own passes"
+            yield Lines(title, tuple(series), x="training step", y=label)
+
+
+def _starts(run: Recording) -> dict[tuple[int, str], int]:
+    """Return how many training steps of its own the script had done when each part of the run began."""
+    lengths: dict[tuple[int, str], int] = {}
+    for row in run.rows(Step):
+        if row.experiment in (OBSERVE, COAST):
+            part = (row.segment, row.experiment)
+            lengths[part] = max(lengths.get(part, 0), row.step + 1)
+    starts, done = {}, 0
+    for part, length in lengths.items():
+        starts[part] = done
+        done += length
+    return starts
 
 
 def sweeps(run: Recording) -> Iterator[Lines]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nndoctor.recording import Recording
 
 MOST_SAMPLES = 16
+MOST_TEXTS = 6
 MOST_CLASSES = 60
 MOST_FEATURES = 40
 _LINE = (120, 48)
@@ -36,6 +37,8 @@ class Exhibit:
     height: int = 0
     lines: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    words: str = ""
+    """What the numbers of `tokens` stand for, where that is known."""
     cut: bool = False
     alternative: str = ""
 
@@ -82,6 +85,8 @@ def _gallery(rows: Sequence[Sample]) -> Gallery | None:
     inputs = [row for row in rows if row.role == INPUT][:MOST_SAMPLES]
     if not inputs:
         return None
+    if inputs[0].form == "tokens":
+        inputs = inputs[:MOST_TEXTS]
     targets = {row.index: _exhibit(row) for row in rows if row.role != INPUT}
     pairs = tuple(Pair(row.index, _exhibit(row), targets.get(row.index)) for row in inputs)
     first = inputs[0]
@@ -111,8 +116,17 @@ def _exhibit(row: Sample) -> Exhibit:
         case "series" if len(row.size) == 2:
             return Exhibit("series", lines=_polylines(row), cut=row.cut, alternative=f"series, {what}")
         case _:
-            numbers = tuple(number(v) if row.form != "tokens" else str(int(v)) for v in row.values)
-            return Exhibit(row.form, numbers=numbers, cut=row.cut)
+            return Exhibit(row.form, numbers=_numbers(row), cut=row.cut, words="".join(_spaced(row.words)))
+
+
+def _numbers(row: Sample) -> tuple[str, ...]:
+    return tuple(str(int(v)) if row.form == "tokens" and math.isfinite(v) else number(v) for v in row.values)
+
+
+def _spaced(words: Sequence[str]) -> Sequence[str]:
+    """Return single characters as they are, whole words with spaces between them."""
+    letters = all(len(word) <= 1 for word in words)
+    return words if letters else [f"{word} " for word in words]
 
 
 def _png(row: Sample) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from nndoctor.records import Histogram
 from nndoctor.records.exhibits import FIRST, LAST
-from nndoctor.reports.words import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -116,7 +115,7 @@ def _pairs(run: Recording) -> dict[tuple[str, str], list[Histogram]]:
 def _drawn(kind: str, name: str, rows: Sequence[Histogram]) -> Distribution:
     low, high = min(r.low for r in rows), max(r.high for r in rows)
     curves = tuple(Curve(row.moment, row.at, _path(row, low, high)) for row in rows)
-    return Distribution(kind, name, number(low), number(high), curves)
+    return Distribution(kind, name, f"{low:.2g}", f"{high:.2g}", curves)
 
 
 def _path(row: Histogram, low: float, high: float) -> str:

@@ -180,4 +180,4 @@ def _short(count: int) -> str:
 
 
 def _height(rows: int) -> str:
-    return "tall" if rows > 60 else "large" if rows > 20 else "medium"
+    return "tall" if rows > 60 else "large" if rows > 20 else "medium" if rows > 3 else "small"

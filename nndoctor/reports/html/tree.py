@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from nndoctor.reports.html.cards import Card
 
 MOST_NODES = 2_500
+WIDEST = 100
+"""Children that the outermost module shows unfolded."""
 
 
 @dataclass(slots=True)
 class Node:
-    """One module. `total` counts the parameters of its children too."""
+    """One module. `name` is its path below its parent; `total` counts the parameters of its children too."""
 
     name: str
     path: str
@@ -51,6 +53,7 @@ def trees(run: Recording, cards: Sequence[Card]) -> tuple[list[Node], int]:
     for name, row in shown.items():
         parent = _parent(name, row.root, nodes)
         (nodes[parent].children if parent else roots).append(nodes[name])
+        nodes[name].name = name.removeprefix(f"{parent}.")
     few = len(nodes) <= 60
     for node in roots:
         _sum_up(node)
@@ -89,7 +92,7 @@ def _node(row: Module, parameters: Sequence[Parameter], findings: list[Card]) ->
         trained = "all" if len(trainable) == len(parameters) else "some" if trainable else "frozen"
     holders = sorted({p.optimizer or "none" for p in trainable})
     return Node(
-        name=row.name.rpartition(".")[2] or row.name,
+        name=row.name,
         path=row.name,
         type=row.type,
         output=_shape(row.output_shape),
@@ -115,5 +118,5 @@ def _sum_up(node: Node) -> int:
 def _open(node: Node, *, depth: int, few: bool) -> bool:
     """Unfold what is near the top, and the way to everything in which something was found."""
     inside = [_open(child, depth=depth + 1, few=few) for child in node.children]
-    node.is_open = few or depth < 1 or any(inside)
+    node.is_open = few or (depth < 1 and len(node.children) <= WIDEST) or any(inside)
     return any(inside) or bool(node.findings)

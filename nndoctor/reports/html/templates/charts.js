@@ -32,6 +32,7 @@
       axis.axis_label_text_font_size = "11px";
       axis.axis_label_text_font_style = "normal";
     }
+    for (const axis of [plot.xaxes[0], plot.yaxes[0]]) if ("power_limit_low" in axis.formatter) axis.formatter.power_limit_low = -5;
     for (const lines of [...plot.xgrids, ...plot.ygrids]) lines.grid_line_color = colour("grid");
     return plot;
   }
@@ -70,7 +71,23 @@
       tooltips: [["", "@name"], [spec.x, "@x{0.[0000]a}"], ["value", "@y{0.0000e+0}"]],
     }));
     if (items.length > 1) legend(plot, items);
+    const values = spec.series.flatMap((series) => series.xy[1]).filter((value) => value !== null);
+    const low = Math.min(...values), high = Math.max(...values);
+    if (spec.log_y) logTicks(plot.yaxes[0], low, high);
+    else if (low === high) plot.y_range.default_span = Math.abs(low) || 1;
     return plot;
+  }
+
+  // Over less than three powers of ten Bokeh labels the upper part of a logarithmic axis only.
+  function logTicks(axis, low, high) {
+    if (!(low > 0) || high / low >= 1000) return;
+    const places = [];
+    for (let power = Math.floor(Math.log10(low)) - 1; power <= Math.log10(high) + 1; power++) {
+      for (const digit of high / low > 30 ? [1, 3] : [1, 2, 5]) places.push(+(digit * 10 ** power).toPrecision(1));
+    }
+    axis.ticker = new Bokeh.FixedTicker({ ticks: places });
+    axis.formatter = new Bokeh.BasicTickFormatter({ precision: 2 });
+    axis.major_label_overrides = new Map(places.map((place) => [place, plain(place)]));
   }
 
   function bars(element, spec) {
@@ -180,13 +197,15 @@
   function bar(plot, spec, colours) {
     const Mapper = spec.log ? Bokeh.LogColorMapper : Bokeh.LinearColorMapper;
     const high = spec.high > spec.low ? spec.high : spec.low + (Math.abs(spec.low) || 1);
-    plot.add_layout(new Bokeh.ColorBar({
+    const box = new Bokeh.ColorBar({
       color_mapper: new Mapper({ palette: colours, low: spec.low, high }), width: 10, padding: 6,
       ticker: spec.log ? new Bokeh.LogTicker({ desired_num_ticks: 4 }) : new Bokeh.BasicTicker({ desired_num_ticks: 4 }),
       formatter: spec.log ? new Bokeh.LogTickFormatter() : new Bokeh.BasicTickFormatter(),
       background_fill_color: null, border_line_color: null, bar_line_color: null, major_tick_line_color: null,
       major_label_text_color: colour("quiet"), major_label_text_font_size: "11px",
-    }), "right");
+    });
+    if (spec.log) logTicks(box, spec.low, high);
+    plot.add_layout(box, "right");
   }
 
   // The value under the pointer, from the levels: an image in colours of its own has nothing that a tooltip could show.
