@@ -1,13 +1,11 @@
-"""Recordings typed by hand for the tests of the page: an ordinary one, a hostile one, a huge one."""
+"""Runs typed by hand for the tests of the page: an ordinary one, hostile ones, a huge one; checks that find things."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-import pytest
-
-from nndoctor import Check, Curve, Finding, Measure, Quote, Recording, Severity, SourceLine, Table, check
+from nndoctor import Curve, Finding, Measure, Quote, Recording, Severity, SourceLine, Table, check
 from nndoctor.records import (
     Batch,
     Environment,
@@ -122,30 +120,12 @@ def worth_knowing(_run: Recording) -> Iterator[Finding]:
     yield Finding(message="It is so.", advice="Nothing.")
 
 
-@pytest.fixture(scope="session")
-def checks() -> tuple[Check, ...]:
-    """Return a cause, its symptom and a note."""
-    return (cause_of_it, symptom_of_it, worth_knowing)
+CHECKS = (cause_of_it, symptom_of_it, worth_knowing)
 
 
-@pytest.fixture(scope="session")
-def ordinary() -> Recording:
-    """Return a small run of a script with a decent name."""
-    return Recording.of(records_of("train.py"))
-
-
-@pytest.fixture(scope="session")
-def hostile() -> list[Recording]:
-    """Return a run for each string that means harm."""
-    return [Recording.of(records_of(name)) for name in HOSTILE]
-
-
-@pytest.fixture(scope="session")
-def huge() -> Recording:
-    """Return 1,000 layers over 10,000 steps, of which 100 are sampled."""
+def huge_records() -> Iterator[Record]:
+    """Yield 1,000 layers over 10,000 steps, of which 100 are sampled; the loss leaps once."""
     names = [f"encoder.layers.{i // 10}.block.{i % 10}" for i in range(1000)]
-    long = (
-        Step(step=step, loss=math.exp(-step / 4000) + (step == 5000) * 50, lr=0.1, parameters_changed=True)
-        for step in range(10_000)
-    )
-    return Recording.of([*layers_of(names, range(0, 10_000, 100)), *long])
+    yield from layers_of(names, range(0, 10_000, 100))
+    for step in range(10_000):
+        yield Step(step=step, loss=math.exp(-step / 4000) + (step == 5000) * 50, lr=0.1, parameters_changed=True)
