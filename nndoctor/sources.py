@@ -20,9 +20,7 @@ LONGEST = 200_000
 
 def sources(run: Recording) -> Iterator[Source]:
     """Read the files that records name, those named most often first. What cannot be read is left out."""
-    named = Counter(
-        row.file for kind in KINDS if issubclass(kind, Placed) for row in run.rows(kind) if row.file
-    )
+    named = Counter(row.file for kind in KINDS if issubclass(kind, Placed) for row in run.rows(kind) if row.file)
     for file, _ in named.most_common(MOST_FILES):
         try:
             with Path(file).open(encoding="utf-8", errors="replace") as stream:

@@ -69,7 +69,11 @@ class Samples(Listener):
 
     def module_done(self, call: Call, output: Any) -> None:
         """Take a copy of what the first layer with parameters got."""
-        if self._outer is None or not self._wanted() or not any(p is not None for p in call.module._parameters.values()):
+        if (
+            self._outer is None
+            or not self._wanted()
+            or not any(p is not None for p in call.module._parameters.values())
+        ):
             return
         if self._entered is not None and self._entered.same:
             return
@@ -168,9 +172,7 @@ def exhibits(base: Sample, batch: Tensor, layer: nn.Module | None, *, flat: bool
         else:
             most, form = NUMBERS, "label" if base.role == TARGET and sample.numel() == 1 else "table"
         numbers = sample.reshape(-1)[:most].double().tolist()
-        yield replace(
-            base, index=index, form=form, values=tuple(_short(v) for v in numbers), cut=sample.numel() > most
-        )
+        yield replace(base, index=index, form=form, values=tuple(_short(v) for v in numbers), cut=sample.numel() > most)
 
 
 def _as_image(values: Tensor, layer: nn.Module | None, *, flat: bool) -> Tensor | None:

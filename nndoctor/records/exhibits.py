@@ -1,4 +1,4 @@
-"""What is kept to be looked at: distributions of tensors, a few samples as the first layer got them, the user's code."""
+"""What is kept to be looked at: distributions of tensors, samples as the first layer got them, the user's code."""
 
 from __future__ import annotations
 

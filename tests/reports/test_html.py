@@ -1,4 +1,4 @@
-"""report.html as text: what is in it, that everything of the user's is text, how large it is, from how little it is made."""
+"""report.html as text: what is in it, that all of the user's is text, how large it is, from how little it is made."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_every_link_leads_somewhere(page: str) -> None:
 def test_every_chart_has_data_and_words(page: str) -> None:
     reader = read(page)
     charts = json.loads(next(s for s in reader.scripts if s.startswith('{"chart-')))
-    figures = [f["id"] for f in reader.of("figure")]
+    figures = [str(f["id"]) for f in reader.of("figure")]
     assert sorted(figures) == sorted(charts)
     assert all(label.get("aria-label") for label in reader.of("div") if label.get("role") == "img")
     assert all(image.get("alt") for image in reader.of("img"))
@@ -143,7 +143,9 @@ def test_the_policy_names_each_script_by_its_hash_and_allows_no_network(page: st
     for kind, script in zip(kinds, reader.scripts, strict=True):
         if kind is None:
             assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy
-    assert not [a for _, a in reader.tags if a.get("src", "data:") and not str(a.get("src", "data:")).startswith("data:")]
+    assert not [
+        a for _, a in reader.tags if a.get("src", "data:") and not str(a.get("src", "data:")).startswith("data:")
+    ]
     assert not reader.of("link")
 
 

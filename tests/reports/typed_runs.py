@@ -42,7 +42,9 @@ HOSTILE = (
 def layers_of(names: list[str], steps: range, *, file: str = "train.py") -> Iterator[Record]:
     """Yield a chain of linear layers with statistics at the given steps."""
     for order, name in enumerate(names):
-        yield Module(name=name, type="Linear", root=names[0], order=order, all_calls=9, parameters=72, file=file, line=2)
+        yield Module(
+            name=name, type="Linear", root=names[0], order=order, all_calls=9, parameters=72, file=file, line=2
+        )
         weight = f"{name}.weight"
         yield Parameter(name=weight, module=name, shape=(8, 8), numel=64, optimizer="SGD#0", order=order)
         counts = tuple(range(1, 33))
@@ -77,7 +79,9 @@ def records_of(name: str, *, steps: int = 20) -> Iterator[Record]:
     for index in range(3):
         yield Sample(index=index, layer=name, layer_type=name, form="image", size=(2, 2, 1), pixels="AEB/wA==")
         yield Sample(index=index, role="target", form="label", values=(float(index),))
-    yield Batch(leaf=name, role="input", shape=(4, 8), dtype="float32", mean=0.0, dim_mean=(0.0, 1.0), dim_std=(1.0, 1.0))
+    yield Batch(
+        leaf=name, role="input", shape=(4, 8), dtype="float32", mean=0.0, dim_mean=(0.0, 1.0), dim_std=(1.0, 1.0)
+    )
     yield Labels(values=(0, 1, 1, 2))
     yield Loader(name=name, split="train", dataset=name, dataset_type=name, size=9)
     yield Event(kind="note", text=name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 from nndoctor.finding import Curve, Evidence, Measure, Quote, Severity, Table
 from nndoctor.records import Histogram, Labels, LossCall, Scan, Step, TensorStats, Units
 from nndoctor.reports.html import curves, data, distributions
-from nndoctor.reports.html.charts import Charts, Figure, Lines, Series, wide
+from nndoctor.reports.html.charts import Bars, Charts, Figure, Lines, Series, wide
 from nndoctor.reports.words import number
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Cards:
         )
 
     def _items(self, evidence: Sequence[Evidence]) -> tuple[Item, ...]:
-        """Return the evidence in its order; curves of the same thing (`loss, overfit`, `loss, observe`) share a chart."""
+        """Return the evidence; curves of the same thing (`loss, overfit`, `loss, observe`) share a chart."""
         items: list[Item] = []
         joined: dict[str, list[Curve]] = {}
         for item in evidence:
@@ -144,7 +144,7 @@ class Cards:
             return tuple(self._drawn(curves.losses(self._run))), ()
         return (), ()
 
-    def _drawn(self, chart: Lines | data.Bars | None) -> Iterator[Figure]:
+    def _drawn(self, chart: Lines | Bars | None) -> Iterator[Figure]:
         if chart is not None:
             yield self._charts.add(chart, size="small")
 

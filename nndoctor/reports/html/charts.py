@@ -87,9 +87,7 @@ class Lines:
             "log_x": self.log_x,
             "log_y": self.log_y,
             "bands": [asdict(band) for band in self.bands],
-            "series": [
-                {"name": s.name, "dashed": s.dashed, "xy": thinned(s.steps, s.values)} for s in self.series
-            ],
+            "series": [{"name": s.name, "dashed": s.dashed, "xy": thinned(s.steps, s.values)} for s in self.series],
         }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, LossCall, Step
 from nndoctor.reports.html.charts import Band, Lines, Series, wide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from nndoctor.recording import Recording
 
@@ -94,9 +95,9 @@ def sweeps(run: Recording) -> Iterator[Lines]:
     """Yield loss against learning rate of every experiment that went through the rates, the usable range shaded."""
     for name, rows in _steps(run).items():
         pairs = [(row.lr, row.loss) for row in rows if row.lr > 0 and math.isfinite(row.loss)]
-        if len(pairs) < 5 or name[0] in (OBSERVE, COAST) or any(b[0] < a[0] for a, b in zip(pairs, pairs[1:])):
+        if len(pairs) < 5 or name[0] in (OBSERVE, COAST) or math.log10(pairs[-1][0] / pairs[0][0]) < DECADES:
             continue
-        if math.log10(pairs[-1][0] / pairs[0][0]) < DECADES:
+        if any(later < earlier for (earlier, _), (later, _) in pairwise(pairs)):
             continue
         low, high = usable(pairs)
         bands = (Band("x", low, high, "usable"),) if low < high else ()
@@ -130,7 +131,7 @@ def _by_experiment(run: Recording, field: str) -> tuple[Series, ...]:
     return tuple(series[:MOST_SERIES])
 
 
-def _several(grouped: dict[tuple[str, int], object] | defaultdict[tuple[str, int], object]) -> bool:
+def _several(grouped: Mapping[tuple[str, int], object]) -> bool:
     return len({segment for _, segment in grouped}) > 1
 
 

@@ -89,12 +89,16 @@ def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
         "command": surroundings.command(run),
     }
     scripts = [*map(_bokeh, BOKEH), *(_end_escaped((TEMPLATES / n).read_text("utf-8")) for n in SCRIPTS)]
-    return _environment().get_template("page.html.j2").render(
-        **content,
-        charts=charts.document(),
-        style=Markup((TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704 - our own file
-        scripts=[Markup(text) for text in scripts],  # noqa: S704 - files of ours and of Bokeh's
-        policy=_policy(scripts),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            **content,
+            charts=charts.document(),
+            style=Markup((TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704 - our own file
+            scripts=[Markup(text) for text in scripts],  # noqa: S704 - files of ours and of Bokeh's
+            policy=_policy(scripts),
+        )
     )
 
 

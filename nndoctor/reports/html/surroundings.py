@@ -43,9 +43,7 @@ def time_shares(run: Recording) -> Bars | None:
         return None
     parts = (("computing", "compute_seconds"), ("waiting for data", "data_seconds"))
     series = tuple(
-        Series(
-            label, range(len(names)), [1000 * median(float(getattr(r, field)) for r in grouped[n]) for n in names]
-        )
+        Series(label, range(len(names)), [1000 * median(float(getattr(r, field)) for r in grouped[n]) for n in names])
         for label, field in parts
     )
     return Bars("Where the time of a step goes (median)", tuple(names), series, y="milliseconds", stacked=True)

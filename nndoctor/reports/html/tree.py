@@ -41,15 +41,15 @@ def trees(run: Recording, cards: Sequence[Card]) -> tuple[list[Node], int]:
     """Return the outermost modules, and how many modules are left out."""
     latest = {row.name: row for row in run.rows(Module)}  # a later phase replaces the earlier one's row
     held: defaultdict[str, list[Parameter]] = defaultdict(list)
-    for row in {row.name: row for row in run.rows(Parameter)}.values():
-        held[row.module].append(row)
+    for parameter in {row.name: row for row in run.rows(Parameter)}.values():
+        held[parameter.module].append(parameter)
     found: defaultdict[str, list[Card]] = defaultdict(list)
     for card in cards:
         for name in card.names:
             found[_owner(name, latest)].append(card)
     shown = dict(list(latest.items())[:MOST_NODES])
     nodes = {name: _node(row, held[name], found[name]) for name, row in shown.items()}
-    roots = []
+    roots: list[Node] = []
     for name, row in shown.items():
         parent = _parent(name, row.root, nodes)
         (nodes[parent].children if parent else roots).append(nodes[name])
