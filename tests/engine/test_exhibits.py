@@ -64,7 +64,7 @@ def test_an_image_is_shown_as_one_though_the_first_layer_gets_it_flat(record: Ca
 
 def test_distributions_are_of_the_first_and_the_last_sampled_step(record: Callable[..., Recording]) -> None:
     rows = record(IMAGES).rows(Histogram)
-    moments = {(r.kind, r.name): [] for r in rows}
+    moments: dict[tuple[str, str], list[tuple[str, int]]] = {(r.kind, r.name): [] for r in rows}
     for row in rows:
         moments[row.kind, row.name].append((row.moment, row.at))
         assert row.low <= row.high
