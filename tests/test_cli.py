@@ -50,7 +50,7 @@ def test_the_commands() -> None:
             "check",
             "-m --select --ignore --fail-on --out --budget --steps --seed --patience --format -q --quiet -v --verbose",
         ),
-        ("report", "--select --ignore --fail-on --format -q -v"),
+        ("report", "--select --ignore --fail-on --format --open -q -v"),
         ("checks", "--format"),
         ("explain", ""),
     ],

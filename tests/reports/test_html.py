@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import io
 import json
 import math
 import re
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typed_runs import CHECKS, HOSTILE, huge_records, records_of
 
 from nndoctor import Recording, SourceLine
@@ -346,7 +348,18 @@ def test_samples_as_they_are_shown(sample: Sample, expected: tuple[Any, ...]) ->
     [gallery] = data.galleries(Recording.of([sample]))
     shown = gallery.pairs[0].input
     assert (shown.form, shown.numbers, shown.words) == expected
-    assert shown.image == ""
+    assert shown.image is None
+
+
+def test_large_pictures_are_not_cut(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    image = Sample(form="image", size=noise.shape, pixels=base64.b64encode(noise.tobytes()).decode())
+    wave = tuple(float(v) for v in np.sin(np.arange(384)))
+    series = Sample(form="series", size=(3, 128), values=wave, segment=1)
+    reader = read(drawn(Recording.of([image, series]), (), tmp_path))
+    [source] = [str(a["src"]) for a in reader.of("img")]
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))), noise)
+    assert [len(str(a["points"]).split()) for a in reader.of("polyline")] == [128] * 3
 
 
 def test_the_command_can_be_pasted() -> None:

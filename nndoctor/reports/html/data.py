@@ -9,6 +9,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from nndoctor.records import OBSERVE, TRAIN, VALIDATION, Batch, Labels, Loader, Overlap, Sample, Scan
 from nndoctor.records.exhibits import INPUT
 from nndoctor.reports.html.charts import Bars, Series
@@ -32,10 +34,10 @@ class Exhibit:
     """One sample as it is shown: exactly one of `image`, `lines`, `numbers` is filled."""
 
     form: str
-    image: str = ""
+    image: Markup | None = None
     width: int = 0
     height: int = 0
-    lines: tuple[str, ...] = ()
+    lines: tuple[Markup, ...] = ()
     numbers: tuple[str, ...] = ()
     words: str = ""
     """What the numbers of `tokens` stand for, where that is known."""
@@ -90,7 +92,10 @@ def _gallery(rows: Sequence[Sample]) -> Gallery | None:
     targets = {row.index: _exhibit(row) for row in rows if row.role != INPUT}
     pairs = tuple(Pair(row.index, _exhibit(row), targets.get(row.index)) for row in inputs)
     first = inputs[0]
-    shown_range = f"values from {number(first.low)} to {number(first.high)}" if first.form == "image" else ""
+    shown_range = {
+        "image": f"values from {number(first.low)} (black) to {number(first.high)} (white)",
+        "series": "each drawn to its own height",
+    }.get(first.form, "")
     if first.cut:
         shown_range += (", " if shown_range else "") + "shown in part or coarser than they are"
     table = first.form == "table"
@@ -129,20 +134,20 @@ def _spaced(words: Sequence[str]) -> Sequence[str]:
     return words if letters else [f"{word} " for word in words]
 
 
-def _png(row: Sample) -> str:
-    """Return the pixels as a data URI; empty where they are damaged."""
+def _png(row: Sample) -> Markup | None:
+    """Return the pixels as a data URI; None where they are damaged."""
     from PIL import Image
 
     height, width, channels = (*row.size, 1)[:3]
     pixels = base64.b64decode(row.pixels)
     if len(pixels) != height * width * channels or channels not in (1, 3):
-        return ""
+        return None
     buffer = io.BytesIO()
     Image.frombytes("L" if channels == 1 else "RGB", (width, height), pixels).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return Markup("data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())  # noqa: S704 - base64
 
 
-def _polylines(row: Sample) -> tuple[str, ...]:
+def _polylines(row: Sample) -> tuple[Markup, ...]:
     channels, steps = row.size
     finite = [v for v in row.values if math.isfinite(v)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
@@ -155,7 +160,7 @@ def _polylines(row: Sample) -> tuple[str, ...]:
             for i, v in enumerate(values)
             if math.isfinite(v)
         ]
-        lines.append(" ".join(points))
+        lines.append(Markup(" ".join(points)))  # noqa: S704 - numbers
     return tuple(lines)
 
 
@@ -166,9 +171,7 @@ def class_counts(run: Recording) -> Bars | None:
     if scan is not None:
         counts["training set"] = Counter(dict(zip(scan.labels, scan.counts, strict=False)))
     for split in (TRAIN, VALIDATION):
-        rows = [r for r in run.rows(Labels) if r.split == split and not r.continuous and r.experiment == OBSERVE]
-        rows = rows or [r for r in run.rows(Labels) if r.split == split and not r.continuous and split == VALIDATION]
-        seen = Counter(value for row in rows for value in row.values)
+        seen = _one_pass(run, split)
         if seen and not (split == TRAIN and scan is not None):
             counts[f"{split} batches seen"] = seen
     classes = sorted({label for counter in counts.values() for label in counter})
@@ -178,6 +181,20 @@ def class_counts(run: Recording) -> Bars | None:
     series = tuple(Series(n, range(len(kept)), [float(c[label]) for label in kept]) for n, c in counts.items())
     more = f" (the first {MOST_CLASSES} of {len(classes)})" if len(classes) > len(kept) else ""
     return Bars(f"Samples per class{more}", tuple(map(str, kept)), series, y="samples")
+
+
+def _one_pass(run: Recording, split: str) -> Counter[int]:
+    """Count the labels of a split, each loader's data set once: validation may have gone over it many times."""
+    sizes = {row.name: row.size for row in run.rows(Loader) if row.size > 0}
+    seen: Counter[int] = Counter()
+    taken: Counter[str] = Counter()
+    for row in run.rows(Labels):
+        own = row.experiment == OBSERVE or split == VALIDATION
+        if row.split != split or row.continuous or not own or taken[row.source] >= sizes.get(row.source, math.inf):
+            continue
+        taken[row.source] += len(row.values)
+        seen.update(row.values)
+    return seen
 
 
 def features(run: Recording) -> list[Grid]:

@@ -19,7 +19,7 @@ from nndoctor.reports.html import checklist, curves, data, distributions, layers
 from nndoctor.reports.html.cards import MOST_CARDS, Cards
 from nndoctor.reports.html.charts import Charts
 from nndoctor.reports.html.code import Code
-from nndoctor.reports.html.wording import finalized, inline
+from nndoctor.reports.html.wording import finalized, inline, whole
 from nndoctor.reports.words import clean
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["inline"] = inline
+    environment.filters |= {"inline": inline, "whole": whole}
     return environment
 
 

@@ -30,6 +30,11 @@ def visible(text: str, most: int = LONGEST) -> str:
     return "".join(c if c in _KEPT or unicodedata.category(c) not in _UNSEEN else f"[U+{ord(c):04X}]" for c in text)
 
 
+def whole(text: str) -> Markup:
+    """Return a text that must not lose its middle, such as a command or a traceback, as HTML."""
+    return escape(visible(text, 100_000))
+
+
 def finalized(value: Any) -> Any:
     """Make visible what a template prints; jinja2 escapes it afterwards."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
