@@ -70,8 +70,8 @@ class Patient:
         self.session.listen(Norms(self.session, era))
         self.session.listen(Practice(self.session, self.conductor, era))
         histograms, samples = Histograms(self.session), Samples(self.session)
-        modules.on_measured = parameters.on_measured = histograms.take
-        self.batches.on_target = samples.target
+        modules.on_measured = parameters.on_measured = self.session.guarded(histograms.take)
+        self.batches.on_target = self.session.guarded(samples.target)
         self.session.listen(histograms)
         self.session.listen(samples)
         self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS

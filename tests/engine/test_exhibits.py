@@ -13,9 +13,9 @@ from torch import nn
 
 from nndoctor import Recording
 from nndoctor.probes.histograms import BINS, binned
-from nndoctor.probes.samples import MOST_SAMPLES, exhibits
+from nndoctor.probes.samples import MOST_SAMPLES, Samples, exhibits
 from nndoctor.probes.vocabulary import vocabulary
-from nndoctor.records import Event, Histogram, Module, Sample, Source, Step
+from nndoctor.records import Event, Histogram, LossCall, Module, Sample, Source, Step
 from nndoctor.sources import sources
 
 if TYPE_CHECKING:
@@ -70,6 +70,20 @@ def test_distributions_are_of_the_first_and_the_last_sampled_step(record: Callab
         assert row.low <= row.high
     assert moments["weight", "1.weight"] == [("first", 0), ("last", 4)]
     assert {kind for kind, _ in moments} == {"weight", "gradient", "activation"}
+
+
+def test_a_fault_in_keeping_a_target_leaves_the_losses_alone(
+    record: Callable[..., Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_self: object, _tensor: object) -> None:
+        raise ValueError("no room")
+
+    monkeypatch.setattr(Samples, "target", broken)
+    run = record(IMAGES)
+    assert len({row.step for row in run.rows(LossCall) if row.experiment == "observe"}) == 8
+    assert [e.text for e in run.rows(Event) if e.kind == "instrument"] == [
+        f"{broken.__qualname__}: ValueError: no room"
+    ]
 
 
 def test_modules_know_the_shape_of_their_output(record: Callable[..., Recording]) -> None:

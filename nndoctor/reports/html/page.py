@@ -49,15 +49,29 @@ def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
     from markupsafe import Markup
 
     charts = Charts()
+    content = {**_findings(run, diagnosis, folder, charts), **_sections(run, charts)}
+    scripts = [*map(_bokeh, BOKEH), *(_end_escaped((TEMPLATES / n).read_text("utf-8")) for n in SCRIPTS)]
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            **content,
+            version=nndoctor.__version__,
+            charts=charts.document(),
+            style=Markup((TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704 - our own file
+            scripts=[Markup(text) for text in scripts],  # noqa: S704 - files of ours and of Bokeh's
+            policy=_policy(scripts),
+        )
+    )
+
+
+def _findings(run: Recording, diagnosis: Diagnosis, folder: Path, charts: Charts) -> dict[str, Any]:
+    """Return what the diagnosis says: verdict, cards, checklist, and the model with the findings in their places."""
     code = Code(run)
     cards = Cards(run, code, charts).of(diagnosis)
     chapters = checklist.chapters(diagnosis)
     roots, modules_left_out = tree.trees(run, cards)
-    shapes, shapes_left_out = distributions.of_all(run)
-    classes = data.class_counts(run)
-    timing = [chart for chart in (surroundings.step_times(run), surroundings.time_shares(run)) if chart is not None]
-    content: dict[str, Any] = {
-        "version": nndoctor.__version__,
+    return {
         "target": run.environment("target") or folder.name,
         "verdict": diagnosis.verdict,
         "sentence": _sentence(run, diagnosis),
@@ -69,37 +83,34 @@ def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
         "cards_left_out": diagnosis.entries[MOST_CARDS:],
         "chapters": chapters,
         "counts": checklist.counts(chapters),
+        "roots": roots,
+        "modules_left_out": modules_left_out,
+    }
+
+
+def _sections(run: Recording, charts: Charts) -> dict[str, Any]:
+    """Return what the recording shows by itself."""
+    shapes, shapes_left_out = distributions.of_all(run)
+    classes = data.class_counts(run)
+    timing = (surroundings.step_times(run), surroundings.time_shares(run))
+    return {
         "curves": [charts.add(chart, size="large") for chart in curves.all_curves(run)],
         "heats": [charts.add(chart, size=_height(len(chart.rows))) for chart in layers.heat_maps(run)],
         "shape_kinds": distributions.KINDS,
         "shapes": shapes,
         "shapes_left_out": shapes_left_out,
-        "roots": roots,
-        "modules_left_out": modules_left_out,
         "galleries": data.galleries(run),
         "classes": charts.add(classes) if classes is not None else None,
         "features": data.features(run),
         "copies": data.copies(run),
         "loaders": data.loaders(run),
-        "timing": [charts.add(chart) for chart in timing],
+        "timing": [charts.add(chart) for chart in timing if chart is not None],
         "timing_sentence": surroundings.timing_sentence(run),
         "experiments": surroundings.experiments(run),
         "events": surroundings.events(run),
         "environment": surroundings.environment(run),
         "command": surroundings.command(run),
     }
-    scripts = [*map(_bokeh, BOKEH), *(_end_escaped((TEMPLATES / n).read_text("utf-8")) for n in SCRIPTS)]
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            **content,
-            charts=charts.document(),
-            style=Markup((TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704 - our own file
-            scripts=[Markup(text) for text in scripts],  # noqa: S704 - files of ours and of Bokeh's
-            policy=_policy(scripts),
-        )
-    )
 
 
 def _environment() -> jinja2.Environment:
