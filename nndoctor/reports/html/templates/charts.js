@@ -1,4 +1,4 @@
-// Draws the charts with Bokeh, each when it comes near the window, and again when the theme changes.
+// Draws the charts with Bokeh: those near the window first, then the others, and all again when the theme changes.
 "use strict";
 (() => {
   const specs = JSON.parse(document.getElementById("charts").textContent);
@@ -247,6 +247,17 @@
     for (const entry of entries) if (entry.isIntersecting && !drawn.has(entry.target.id)) draw(entry.target);
   }, { rootMargin: "300px" });
   for (const place of places) watcher.observe(place);
+  // The others one by one when there is nothing else to do: printing does not wait for charts that are not there yet.
+  const idle = window.requestIdleCallback ?? ((then) => setTimeout(then, 50));
+  const rest = [...places];
+  async function drawNext() {
+    const place = rest.find((each) => !drawn.has(each.id));
+    if (!place) return;
+    rest.splice(0, rest.indexOf(place) + 1);
+    await draw(place);
+    idle(drawNext);
+  }
+  addEventListener("load", () => idle(drawNext));
   document.addEventListener("themechange", () => { for (const place of places) if (drawn.has(place.id)) draw(place); });
   addEventListener("beforeprint", () => { for (const place of places) draw(place); });
 })();
