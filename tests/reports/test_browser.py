@@ -170,6 +170,16 @@ def test_a_heat_map_tells_the_value_under_the_pointer(show: Callable[..., Page],
     assert summary.inner_text() == before
 
 
+def test_a_chart_gets_its_tools_when_the_pointer_comes(show: Callable[..., Page], ordinary: Recording) -> None:
+    page = show(ordinary)
+    chart = page.locator("#curves .chart").first
+    chart.scroll_into_view_if_needed()
+    chart.and_(page.locator("[data-drawn=yes]")).wait_for()
+    chart.locator(".plot").hover()
+    chart.and_(page.locator("[data-drawn=tools]")).wait_for()
+    assert chart.locator(".layer").count() == 1
+
+
 def test_on_paper_it_is_light_and_unfolded(show: Callable[..., Page], ordinary: Recording) -> None:
     page = show(ordinary, dark=True)
     page.emulate_media(media="print")

@@ -13,13 +13,16 @@
     return value === 0 || (size >= 1e-3 && size < 1e5) ? `${+value.toPrecision(4)}` : value.toExponential(2);
   };
 
+  // Half of the time that a chart takes is its tools': they come when the pointer does.
+  let tools = false;
+
   function figure(element, options) {
     const plot = Bokeh.Plotting.figure({
       height: element.clientHeight, width: element.clientWidth, sizing_mode: "stretch_width",
-      tools: touch ? "reset,save" : "xbox_zoom,box_zoom,reset,save", toolbar_location: "above", toolbar_inner: true, ...options,
+      tools: tools ? (touch ? "reset,save" : "xbox_zoom,box_zoom,reset,save") : "",
+      toolbar_location: tools ? "above" : null, toolbar_inner: true, ...options,
     });
     plot.toolbar.logo = null;
-    plot.toolbar.autohide = true;
     plot.background_fill_color = plot.border_fill_color = colour("paper");
     plot.outline_line_color = null;
     plot.min_border_right = 12;
@@ -66,7 +69,7 @@
       if (xs.length < 25) plot.scatter(line, { field: "y" }, { source, size: 4, fill_color: style.line_color, line_color: null });
       return [series.name, [renderer]];
     });
-    plot.add_tools(new Bokeh.HoverTool({
+    if (tools) plot.add_tools(new Bokeh.HoverTool({
       renderers: items.flatMap((item) => item[1]), mode: "mouse", line_policy: "nearest",
       tooltips: [["", "@name"], [spec.x, "@x{0.[0000]a}"], ["value", "@y{0.0000e+0}"]],
     }));
@@ -114,7 +117,7 @@
     plot.y_range.start = 0;
     plot.xgrids[0].grid_line_color = null;
     if (factors.length > 12) plot.xaxes[0].major_label_orientation = 1;
-    plot.add_tools(new Bokeh.HoverTool({ tooltips: [["", "@category"], ["@name", "@value"]] }));
+    if (tools) plot.add_tools(new Bokeh.HoverTool({ tooltips: [["", "@category"], ["@name", "@value"]] }));
     if (count > 1) legend(plot, items);
     return plot;
   }
@@ -212,7 +215,7 @@
   function follow(element, spec, levels, at, plot) {
     const rows = spec.rows.length, columns = spec.columns.length;
     const said = element.parentElement.querySelector(".summary");
-    const summary = said.textContent;
+    const summary = (said.dataset.summary ??= said.textContent);
     element.onmousemove = (event) => {
       const frame = drawn.get(element.parentElement.id)?.view?.frame?.bbox;
       if (!frame) return;
@@ -229,24 +232,37 @@
   }
 
   const makers = { lines, bars, heat };
-  async function draw(place) {
+  async function draw(place, withTools = drawn.get(place.id)?.withTools ?? false) {
     const element = place.querySelector(".plot");
     const spec = specs[place.id];
     if (!spec || element.clientWidth === 0) return;
-    drawn.get(place.id)?.view?.remove();
-    const entry = { view: null };
+    const before = drawn.get(place.id);
+    const entry = { view: before?.view, withTools };
     drawn.set(place.id, entry);
-    element.replaceChildren();
-    const view = await Bokeh.Plotting.show(makers[spec.kind](element, spec), element);
+    const layer = document.createElement("div");
+    layer.className = "layer";
+    element.append(layer);
+    tools = withTools;
+    const plot = makers[spec.kind](element, spec);
+    const view = await Bokeh.Plotting.show(plot, layer);
+    if (drawn.get(place.id) !== entry) { view.remove(); layer.remove(); return; }
+    // The one before stays until this one is there: nothing flickers.
+    before?.view?.remove();
+    for (const old of [...element.children]) if (old !== layer) old.remove();
     entry.view = view;
-    place.dataset.drawn = "yes";
+    place.dataset.drawn = withTools ? "tools" : "yes";
   }
 
   const places = [...document.querySelectorAll(".chart")];
   const watcher = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting && !drawn.has(entry.target.id)) draw(entry.target);
   }, { rootMargin: "300px" });
-  for (const place of places) watcher.observe(place);
+  for (const place of places) {
+    watcher.observe(place);
+    place.querySelector(".plot").addEventListener("pointerenter", () => {
+      if (drawn.get(place.id)?.view && !drawn.get(place.id).withTools) draw(place, true);
+    });
+  }
   // The others one by one when there is nothing else to do: printing does not wait for charts that are not there yet.
   const idle = window.requestIdleCallback ?? ((then) => setTimeout(then, 50));
   const rest = [...places];
