@@ -19,6 +19,7 @@ from nndoctor.attempt import Attempt, Ended, last_user_frame
 from nndoctor.prescription.files import fingerprints
 from nndoctor.recording import Recorder, Recording
 from nndoctor.records import OBSERVE, Environment, Event, Experiment
+from nndoctor.sources import sources
 from nndoctor.target import ensure_runnable
 
 if TYPE_CHECKING:
@@ -172,6 +173,8 @@ def _write_ending(settings: Settings, folder: RunFolder, seen: Recording, ended:
     # Written before the script started, or it is not what ran.
     for file in fingerprints(seen, home=Path.cwd(), since=time.time() - seconds):
         recorder.add(file)
+    for source in sources(seen):
+        recorder.add(source)
     for event in _ending(folder, ended, seen, settings):
         recorder.add(event)
         # An experiment in which the child died would else read as one that still goes on.
