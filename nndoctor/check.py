@@ -24,6 +24,7 @@ class Check:
     needs: tuple[type[Record], ...]
     explains: frozenset[str]
     function: Callable[..., Iterator[Finding]]
+    treatments: tuple[str, ...] = ()
 
     def __call__(self, run: Recording, **options: Any) -> list[Finding]:
         """Run the check on one recording. Raises `Skip` where it cannot judge it."""
@@ -53,14 +54,16 @@ def check(
     severity: Severity,
     needs: Sequence[type[Record]],
     explains: Sequence[str] = (),
+    treatments: Sequence[str] = (),
 ) -> Callable[[Callable[..., Iterator[Finding]]], Check]:
     """Declare a check: a generator that takes a recording and yields findings.
 
     Its keyword-only parameters are its options, and its docstring is its documentation. Without rows of every kind in
-    `needs` it is skipped. `explains` names the checks that may fire as mere symptoms of this one.
+    `needs` it is skipped. `explains` names the checks that may fire as mere symptoms of this one. `treatments`
+    names what the engine may do to the loop to test whether this is the cause, the likeliest first.
     """
 
     def declare(function: Callable[..., Iterator[Finding]]) -> Check:
-        return Check(name, reason, severity, tuple(needs), frozenset(explains), function)
+        return Check(name, reason, severity, tuple(needs), frozenset(explains), function, tuple(treatments))
 
     return declare

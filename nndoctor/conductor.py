@@ -59,6 +59,7 @@ class Conductor:
         self.on_op: Callable[[str, tuple[Any, ...], dict[str, Any], Any], None] = lambda *_: None
         self.interesting: frozenset[str] = frozenset()
         self.on_loader: Callable[[Served], None] = lambda *_: None
+        self.on_arguments: Callable[[str, tuple[Any, ...], dict[str, Any]], tuple[Any, Any]] | None = None
         self._make_plan = plan
         self._plan: Plan | None = None
         self._cycle = Cycle(self.owned.trained_tensors)
@@ -211,6 +212,7 @@ class Conductor:
         self.call_feed.begin() if restore else None
         self.session.add(self._row("running"))
         self.session.recorder.flush()
+        self.session.tell("diet_began", diet.name)
         self.session.say(force=True, of=diet.wanted, left=round(self.left(), 1))
 
     def _end_diet(self, why: str = "") -> None:
@@ -235,6 +237,13 @@ class Conductor:
         self.state, self.session.experiment, self.session.step = "coasting", COAST, 0
         self.ending.coast()
         self.session.say(force=True, left=round(self.left(), 1))
+
+    def finish(self, why: str) -> None:
+        """Put the start state back and end the script. Raises `PatientStop`."""
+        if self.start is not None:
+            self.start.restore()
+        self._coast()
+        self.ending.stop(why)
 
     def ends_epoch(self, served: int) -> bool:
         """Whether a pass of the training loader ends here, `served` batches into it."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nndoctor import run_folder
+from nndoctor import choice, run_folder
 from nndoctor.attempt import Attempt, Ended, last_user_frame
 from nndoctor.recording import Recorder, Recording
 from nndoctor.records import OBSERVE, Environment, Event, Experiment
@@ -23,6 +23,7 @@ from nndoctor.target import ensure_runnable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from nndoctor.check import Check
     from nndoctor.run_folder import RunFolder
     from nndoctor.settings import Settings
 
@@ -34,6 +35,10 @@ FEWEST = 9
 """Steps of a loop below which a third of them shows nothing."""
 WORTH_A_RESTART = 2.0
 """Seconds of the budget that must be left: less would not even pay for importing torch."""
+TRIAL_SHARE = 0.4
+"""Greatest share of the budget for trying treatments."""
+TREATED_RUNS = 3
+"""How often the script is started for trials: a loop of few iterations ends before they are all done."""
 _DIED = ("failed", "running")
 
 
@@ -56,9 +61,11 @@ def examine(
     show: Callable[[Mapping[str, Any]], None],
     echo: Callable[[str], None] | None = None,
     command: Sequence[str] = (sys.executable, str(PATIENT)),
+    checks: Sequence[Check] = (),
 ) -> RunFolder:
     """Run the script under observation and return the folder of its recording, however it ended.
 
+    What `checks` find is then treated, in a further run of the script, to see whether that helps.
     Raises `UsageError` before anything is started where the target or the folder cannot be used.
     """
     ensure_runnable(settings.target)
@@ -73,8 +80,47 @@ def examine(
             _write_ending(settings, folder, seen, ended, time.monotonic() - started)
             if ended.by not in ("itself", "patience"):
                 break
-            plan = next_plan(seen, plan, _left(ended, seen, settings), hung=ended.by == "patience")
+            last, left = plan, _left(ended, seen, settings)
+            plan = next_plan(seen, plan, left, hung=ended.by == "patience")
+            if plan is None:
+                _treat(settings, folder, last, left, attempt, checks=checks, started=started)
     return folder
+
+
+def _treat(
+    settings: Settings,
+    folder: RunFolder,
+    plan: Plan,
+    left: float,
+    attempt: Attempt,
+    *,
+    checks: Sequence[Check],
+    started: float,
+) -> None:
+    """Run the script again with the treatments for what was found; once more for what its end left untried."""
+    budget = left if settings.trials == "all" else min(left, TRIAL_SHARE * settings.budget)
+    asked = choice.chosen(_so_far(folder), checks, settings.trials) if budget >= WORTH_A_RESTART else []
+    for _ in range(TREATED_RUNS):
+        if not asked or budget < WORTH_A_RESTART:
+            break
+        config = configuration(settings, folder, replace(plan, budget=budget))
+        ended = attempt.run({**config, "attempt": plan.attempt + 1, "trials": asked})
+        facts = {"seconds": f"{time.monotonic() - started:.3f}"}
+        if ended.by == "interrupt":
+            facts["interrupted"] = "yes"
+        _write_facts(folder, facts)
+        if ended.by != "itself":
+            break
+        budget -= ended.seconds
+        remaining = choice.left_over(asked, _so_far(folder))
+        asked = remaining if len(remaining) < len(asked) else []
+
+
+def _write_facts(folder: RunFolder, facts: Mapping[str, str]) -> None:
+    recorder = Recorder(folder.recording)
+    for name, value in facts.items():
+        recorder.add(Environment(name=name, value=value))
+    recorder.close()
 
 
 def configuration(settings: Settings, folder: RunFolder, plan: Plan) -> dict[str, Any]:

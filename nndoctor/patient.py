@@ -41,6 +41,7 @@ from nndoctor.recording import FILE_NAME, Recorder
 from nndoctor.records import OBSERVE, TRAIN, VALIDATION, Environment, Event
 from nndoctor.scratch import Scratch
 from nndoctor.session import Config, PatientStop, Session
+from nndoctor.ward import Ward
 
 
 class Patient:
@@ -53,12 +54,20 @@ class Patient:
         self.session = Session(config, self.recorder)
         self.conductor = Conductor(self.session, self._plan)
         self.conductor.ending.on_stubborn = self._leave
+        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
+        self.scratch = Scratch(folder / "scratch", self._saved)
+        self.calls = LatestCalls(self.session)
         era = Era(self.session, self.conductor)
         self.batches = Batches(self.session, self.conductor, era)
+        self.ward = Ward(self.session, self.conductor, era, self.batches) if config.trials else None
+        if self.ward is None:
+            self._attach(era)
+
+    def _attach(self, era: Era) -> None:
+        """Attach every instrument of a check."""
         modules = Modules(self.session, self.conductor, era, self.batches)
         parameters = Parameters(self.session, self.conductor, modules)
         losses = Losses(self.session, self.conductor, era, self.batches)
-        self.calls = LatestCalls(self.session)
         tracer = Tracer(self.session, self.conductor, self.batches)
         steps = Steps(self.session, self.conductor, losses, parameters)
         self.session.listen(Wiring(self.session))  # before the modules are given names
@@ -67,8 +76,6 @@ class Patient:
             self.session.listen(listener)
         self.session.listen(Norms(self.session, era))
         self.session.listen(Practice(self.session, self.conductor, era))
-        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
-        self.scratch = Scratch(folder / "scratch", self._saved)
 
     def run(self) -> int:
         """Run the script to its end, however it ends. Returns the exit code of the process.
@@ -113,7 +120,7 @@ class Patient:
             run_script(self.config.target, self.config.arguments)
 
     def _plan(self, conductor: Conductor) -> Plan:
-        return plan(conductor, self._inspect)
+        return plan(conductor, self._inspect) if self.ward is None else self.ward.plan(conductor)
 
     def _inspect(self) -> None:
         """Look at the model between two experiments: the loop stands still."""
@@ -141,7 +148,9 @@ class Patient:
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 self.conductor.script_ended(failure)
-                if failure != "interrupted":
+                if self.ward is not None and failure:
+                    self.ward.failed(failure)
+                elif failure != "interrupted" and self.ward is None:
                     self._compare_splits()
             except Exception as error:  # noqa: BLE001
                 self.session.failed("the end of the run", error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from nndoctor.errors import UsageError
 
@@ -41,6 +42,8 @@ class Settings:
     verbose: bool = False
     quiet: bool = False
     skip: tuple[str, ...] = field(default=())
+    trials: Literal["none", "auto", "all"] = "auto"
+    """Which treatments are tried after the experiments."""
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for values that cannot work; NaN fails every comparison."""

@@ -28,6 +28,8 @@ def check(
     patience: Annotated[
         float, typer.Option(metavar="SECONDS", help="Without progress for so long, the script counts as hanging.")
     ] = 300.0,
+    trials: options.Trials = options.Extent.AUTO,
+    no_trials: Annotated[bool, typer.Option("--no-trials", help="The same as --trials none.")] = False,
     formats: options.Formats = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -49,11 +51,12 @@ def check(
         patience=patience,
         verbose=verbose,
         quiet=quiet,
+        trials="none" if no_trials else trials.value,
     )
     chosen = showing.Chosen.by(select or [], ignore or [], fail_on.severity)
     errors = showing.error_console()
     with live.line(errors, wanted=not quiet) as show:
         echo = showing.echo_to(errors) if verbose else None
-        folder = doctor.examine(settings, show=show, echo=echo)
+        folder = doctor.examine(settings, show=show, echo=echo, checks=chosen.checks)
     code = showing.conclude(folder, chosen, formats or [], verbose=verbose, quiet=quiet)
     raise typer.Exit(code)

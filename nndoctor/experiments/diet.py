@@ -12,7 +12,7 @@ from nndoctor.feeds.tree import clone, cut, permuted, replaced
 from nndoctor.records import Experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,8 @@ class Diet:
     lr_factor: float = 1.0
     peak_lr: bool = False
     enough: Callable[[Result], bool] = lambda _result: False
+    content: Sequence[Any] | None = None
+    """What is served instead of the recorded iterations."""
 
     def row(self, result: Result, steps: int, outcome: str, why: str = "") -> Experiment:
         """Return what is recorded of the experiment after so many steps."""

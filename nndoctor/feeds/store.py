@@ -23,6 +23,8 @@ class Store:
         self.batch_size = 0
         self.input_paths: set[str] = set()
         """Leaves that are inputs of the model and not targets, as the probes found out."""
+        self.target_paths: set[str] = set()
+        """Leaves that are targets of a loss and no inputs."""
         self._bytes = 0
 
     def begin(self, batches: list[Any]) -> None:
@@ -55,14 +57,18 @@ class Store:
 
     def batch(self, diet: Diet, step: int, position: int) -> Any:
         """Return what a loader at a position of its group serves in a step of a diet."""
-        content = self.content[diet.pick(step, len(self.content))]
+        content = self._picked(diet, step)
         return fed(diet, content[min(position, len(content) - 1)], step, self.batch_size, self.input_paths)
 
     def tensor(self, diet: Diet, step: int, slot: Slot, own: Tensor) -> Tensor:
         """Return what enters the graph at a slot in a step of a diet; the loop's own where nothing was recorded."""
-        found = find(self.content[diet.pick(step, len(self.content))], slot, own)
+        found = find(self._picked(diet, step), slot, own)
         if found is None:
             return own
         inputs = {"0"} if f"{slot[0]}:{slot[2]}" in self.input_paths else set()  # a bare tensor is the leaf "0"
         made: Tensor = fed(diet, found, step, self.batch_size, inputs)
         return made
+
+    def _picked(self, diet: Diet, step: int) -> Any:
+        content = self.content if diet.content is None else diet.content
+        return content[diet.pick(step, len(content))]

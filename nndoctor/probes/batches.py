@@ -247,6 +247,7 @@ class Batches(Listener):
             self.conductor.store.input_paths.add(leaf.path)
         elif leaf.target:
             self.conductor.store.input_paths.discard(leaf.path)
+            self.conductor.store.target_paths.add(leaf.path)
         if used and leaf.hashes:
             self._rows[split][leaf.path] |= leaf.hashes
         if leaf.row.shape or leaf.row.dtype:

@@ -37,6 +37,7 @@ from nndoctor.records.model import (
     Units,
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
+from nndoctor.records.trials import TRIAL, Trial
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -68,6 +69,7 @@ KINDS: tuple[type[Record], ...] = (
     Clipping,
     SchedulerStep,
     KeptGraphs,
+    Trial,
     Experiment,
     Event,
     Environment,
@@ -83,6 +85,7 @@ __all__ = [
     "RANDOM_INPUT",
     "TRACE",
     "TRAIN",
+    "TRIAL",
     "VALIDATION",
     "Backward",
     "Batch",
@@ -116,6 +119,7 @@ __all__ = [
     "Step",
     "TensorStats",
     "TokenTarget",
+    "Trial",
     "Units",
     "ValidationCall",
 ]

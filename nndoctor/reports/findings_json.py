@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nndoctor.diagnose import Diagnosis, Entry, Outcome
+    from nndoctor.proof import Proof
     from nndoctor.recording import Recording
 
 SCHEMA = 1
@@ -54,10 +55,29 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "evidence": _evidence(finding.evidence),
         "advice": finding.advice,
         "certain": finding.certain,
-        "confirmed": None,
-        "trial": None,
+        "confirmed": entry.confirmed,
+        "trial": _trial(entry.proof),
         "explains": sorted(entry.check.explains),
         "explained_by": entry.explained_by or None,
+    }
+
+
+def _trial(proof: Proof | None) -> dict[str, Any] | None:
+    if proof is None:
+        return None
+    trial, found = proof.trial, proof.found
+    return {
+        "treatment": trial.treatment,
+        "with": [*trial.jointly, *trial.with_others],
+        "outcome": proof.outcome,
+        "why": trial.skipped,
+        "metric": f"{trial.metric} after {trial.steps} steps" if found.of else None,
+        "start": trial.start,
+        "control": found.control,
+        "treated": found.treated,
+        "won": found.won,
+        "of": found.of,
+        "text": proof.sentence,
     }
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     severity=Severity.WARNING,
     needs=[Clipping],
     explains=["cannot-overfit-batch", "learning-rate-too-low", "loss-flat", "update-ratio"],
+    treatments=["no-clipping"],
 )
 def clipping_misuse(
     run: Recording,

@@ -31,6 +31,7 @@ FREE = ("Lion",)
         "over-regularised",
         "update-ratio",
     ],
+    treatments=["default-hyperparameters"],
 )
 def implausible_hyperparameter(
     run: Recording,

@@ -49,6 +49,7 @@ class Profile:
         "parameters-not-updating",
         "update-ratio",
     ],
+    treatments=["reinitialise"],
 )
 def vanishing_gradient(
     run: Recording,
