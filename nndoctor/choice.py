@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from nndoctor.diagnose import diagnose
+from nndoctor.diagnose import diagnose, examine
 from nndoctor.finding import Severity
 from nndoctor.recording import Recording
 from nndoctor.records import KINDS, OBSERVE, Trial
@@ -75,10 +75,7 @@ def _segment(entry: Entry, run: Recording, segments: Sequence[int]) -> int:
     """Return the first segment whose own rows let the check find the same: findings do not tell."""
     for segment in segments:
         part = Recording({kind: [r for r in run.rows(kind) if r.segment == segment] for kind in KINDS})
-        try:
-            found = entry.check(part)
-        except Exception:  # noqa: BLE001 - a part of a run may be what the check cannot judge
-            continue
+        _, found = examine(entry.check, part)
         if any(set(f.names) == set(entry.finding.names) and f.where == entry.finding.where for f in found):
             return segment
     return segments[-1]

@@ -22,6 +22,7 @@ from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
 from nndoctor.experiments.scan import scans
+from nndoctor.experiments.ward import Ward
 from nndoctor.feeds.state import RandomState
 from nndoctor.hooks import Hooks, Watcher
 from nndoctor.launcher import clean_traceback, run_module, run_script
@@ -41,7 +42,6 @@ from nndoctor.recording import FILE_NAME, Recorder
 from nndoctor.records import OBSERVE, TRAIN, VALIDATION, Environment, Event
 from nndoctor.scratch import Scratch
 from nndoctor.session import Config, PatientStop, Session
-from nndoctor.ward import Ward
 
 
 class Patient:

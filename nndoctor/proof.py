@@ -1,7 +1,7 @@
 """What the trials say of a finding: confirmed, refuted, or neither. From the recording alone.
 
-Confirmed: treating it helps, in every repetition. Refuted: treating it does nothing. But a fact that was measured is not
-refuted by a loop that learns well in the few steps of a trial all the same: its harm may show elsewhere.
+Confirmed: treating it helps, in every repetition. Refuted: treating it does nothing. But a fact that was measured
+is not refuted by a loop that learns well in the few steps of a trial all the same: its harm may show elsewhere.
 """
 
 from __future__ import annotations

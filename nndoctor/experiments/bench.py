@@ -139,7 +139,7 @@ class Bench(Listener):
             for lens in [t for t in self._active if t not in setting.treatments]:
                 self._end(lens)
             lens_now = lenses[number] if number < len(lenses) else None
-            if lens_now is not None and not any(type(t) is type(lens_now) for t in self._active):
+            if lens_now is not None:
                 self._begin(lens_now)
 
     def _begin(self, treatment: Treatment) -> None:

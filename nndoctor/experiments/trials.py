@@ -7,6 +7,7 @@ together, and then each is left out in turn.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ from nndoctor.effects import REPETITIONS, Effect, hopeless, summary
 from nndoctor.experiments.bench import PLAIN, Bench, Setting, Value, values
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.records import OBSERVE, TRIAL, Trial
-from nndoctor.treatments.base import Ground, Treatment
 from nndoctor.treatments.data import remixed
 from nndoctor.treatments.registry import make
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from nndoctor.conductor import Conductor
+    from nndoctor.treatments.base import Ground, Treatment
 
     Runs = Generator[Diet, Result, None]
     Measured = Generator[Diet, Result, dict[str, Value]]
@@ -97,7 +98,7 @@ class Trials:
         for wish in self.wishes:
             why = self._unfit(wish, observed)
             if why:
-                self.conductor.session.add(Trial(treatment=wish.treatment, checks=wish.checks, skipped=why))
+                self._left_out(wish, why)
             else:
                 self._fit[wish.treatment] = wish
         if not self._fit:
@@ -106,10 +107,10 @@ class Trials:
         mixed = fresh or remixed(self._content, MIXING) or self._content
         self._measured = mixed[:MEASURES]
         self._lenses = {PLAIN: None}
-        for name, wish in self._fit.items():
-            treatment = self._made(wish.treatment)
-            if treatment.lens:
-                self._lenses[name] = treatment
+        for name in self._fit:
+            lens = self._made(name).lens
+            if lens:
+                self._lenses[lens] = self._made(lens)
         self._pace = observed.seconds / max(1, len(observed.losses))
         least, most = STEPS
         runs = REPETITIONS * (len(self._fit) + 1)
@@ -119,7 +120,7 @@ class Trials:
     def _unfit(self, wish: Wish, observed: Result) -> str:
         if observed.objectives > 1:
             return "several losses are minimised against one another"
-        if not any(loss == loss for loss in observed.losses):
+        if all(map(math.isnan, observed.losses)):
             return "no loss was seen"
         treatment = make(wish.treatment, self._ground(wish.treatment))
         if treatment is None:
@@ -142,7 +143,11 @@ class Trials:
 
     def _alone(self) -> Runs:
         for name, wish in self._fit.items():
-            if not self._settled(wish):
+            if self._settled(wish):
+                self._left_out(wish, "another treatment has helped")
+            elif not self._affordable():
+                self._left_out(wish, "the time for trials was over")
+            else:
                 yield from self._try(name, base=())
 
     def _on_top(self) -> Runs:
@@ -172,6 +177,9 @@ class Trials:
         helped = {check for name in self._results if self._helped(name) for check in self._fit[name].checks}
         return bool(wish.checks) and set(wish.checks) <= helped
 
+    def _left_out(self, wish: Wish, why: str) -> None:
+        self.conductor.session.add(Trial(treatment=wish.treatment, checks=wish.checks, skipped=why))
+
     def _helped(self, name: str) -> bool:
         return name in self._results and summary(self._results[name]).effect is Effect.HELPED
 
@@ -186,9 +194,9 @@ class Trials:
     # ---- one trial
 
     def _try(self, name: str, *, base: tuple[str, ...], keep_if_no_better: bool = False) -> Runs:
+        wish = self._fit[name]
         if not self._affordable():
             return
-        wish = self._fit[name]
         trial = yield from self._compared((*base, name), base=base)
         trial = replace(trial, treatment=name, checks=wish.checks, with_others=base)
         if keep_if_no_better and summary(trial).effect is not Effect.HELPED:
@@ -202,19 +210,24 @@ class Trials:
         """Run control and treatment until the outcome is clear, at most so often as there are repetitions."""
         began = time.monotonic()
         added = [n for n in treated if n not in base]
-        lens = next((n for n in added if n in self._lenses), PLAIN)
+        lens = next((lens for n in added if (lens := self._made(n).lens)), PLAIN)
+        if against := self._made(added[0]).against():
+            base = (*base, against)
         start = (yield from self._run(base, 0, 0)).get(lens)
+        begun = (yield from self._run(treated, 0, 0)).get(PLAIN if lens in treated else lens)
         by_score = any(self._made(n).by_score for n in treated)
         metric = _score_name(self.bench.metric) if by_score else "loss"
         trial = Trial(treatment=added[0], jointly=tuple(added[1:]), metric=metric, steps=self._steps, measured=MEASURES)
-        if start is None:
-            return replace(trial, skipped="it could not be measured")
-        trial = replace(trial, start=_pick(start, metric))
-        if by_score and trial.start != trial.start:
-            return replace(trial, skipped="neither accuracy nor R2 is known")
+        if start is None or begun is None:
+            return replace(trial, skipped=self.bench.broken or "it could not be measured")
+        # Weights or inputs far off make the first loss a huge one, beside which all that follows looks small.
+        better = min if metric == "loss" else max
+        trial = replace(trial, start=better(_pick(start, metric), _pick(begun, metric)))
+        if math.isnan(trial.start):
+            return replace(trial, skipped=f"no {metric} is known")
         for repetition in range(REPETITIONS):
             control = (yield from self._run(base, self._steps, repetition)).get(lens)
-            other = (yield from self._run(treated, self._steps, repetition)).get(PLAIN)
+            other = (yield from self._run(treated, self._steps, repetition)).get(PLAIN if lens in treated else lens)
             if self.bench.broken or control is None or other is None:
                 why = self.bench.broken or "it could not be measured"
                 return replace(trial, skipped=why) if not trial.treated else trial

@@ -18,7 +18,7 @@ class Trial(Record):
 
     `treatment` names it, `checks` those whose finding it was tried for. `with_others` are the treatments that control
     and treated run had in common; `jointly` those that were tried together with this one because none helped alone.
-    `metric` is what was measured (`loss`, `accuracy`, `r2`) on `measured` batches that are the same on both sides, after
+    `metric` is what was measured (`loss`, `accuracy`, `r2`) on `measured` batches, the same on both sides, after
     `steps` steps: `start` before the first of them, `controls` and `treated` one value for each repetition (another
     order of batches and other random numbers). Infinity stands for a run that did not stay finite. `skipped` says why
     there was no trial.

@@ -30,6 +30,8 @@ class Ground:
     """By id of a module with weights: the activation that followed it."""
     behind_loss: dict[int, Tensor] = field(default_factory=dict)
     """Leaves that require gradients behind the losses of `observe`, by id."""
+    eval_mode: bool = False
+    """Some module was in eval mode in a training call."""
     dropouts: bool = False
     """Some dropout was applied."""
     repetition: int = 0
@@ -41,10 +43,10 @@ class Treatment:
     Gradients are off in all methods but `op`. An exception spoils the trial and nothing else.
     """
 
-    lens: ClassVar[bool] = False
-    """The loss means something else under it, so that the control is measured under it as well."""
+    lens: ClassVar[str] = ""
+    """The treatment under which both sides are measured: its own name where the loss means something else under it."""
     by_score: ClassVar[bool] = False
-    """Not even then is the loss to be compared: only accuracy or R2 is."""
+    """The loss is not to be compared at all: only accuracy or R2 is."""
     lr_factor: float = 1.0
 
     def __init__(self, ground: Ground) -> None:
@@ -52,6 +54,13 @@ class Treatment:
 
     def unfit(self) -> str:
         """Say why it cannot be applied to this loop; empty if it can. Called once, after `observe`."""
+        return ""
+
+    def against(self) -> str:
+        """Name the treatment that first brings the control into the state that was found, where it is not in it.
+
+        What a script does only in later epochs is not yet so at the start state.
+        """
         return ""
 
     def begin(self) -> None:

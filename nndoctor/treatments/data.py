@@ -66,7 +66,7 @@ class Shuffle(Treatment):
 class DropNonFinite(Treatment):
     """Leaves out the samples with NaN or Inf. The measured batches lose theirs on both sides."""
 
-    lens = True
+    lens = "drop-non-finite"
 
     def unfit(self) -> str:
         """Some batch has to be left."""

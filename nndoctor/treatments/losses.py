@@ -35,7 +35,7 @@ class RecoverLogits(Treatment):
     The logarithms of probabilities are logits, up to a constant per row that a softmax does not see.
     """
 
-    lens = True
+    lens = "recover-logits"
 
     def op(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """Exchange the prediction."""
@@ -51,7 +51,7 @@ class RecoverLogits(Treatment):
 class ReshapeTarget(Treatment):
     """Gives the target the shape of the prediction where both hold as many values, so that nothing broadcasts."""
 
-    lens = True
+    lens = "reshape-target"
 
     def op(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """Exchange the target."""

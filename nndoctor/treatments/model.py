@@ -26,12 +26,18 @@ def trained_roots(ground: Ground) -> list[nn.Module]:
 
 
 class TrainMode(Treatment):
-    """Puts the whole model in train mode before each call with gradients."""
+    """Puts the whole model in train mode before each call with gradients; what counts is how it does in eval mode."""
+
+    lens = "eval-mode"
 
     def __init__(self, ground: Ground, *, training: bool = True) -> None:
         super().__init__(ground)
         self._training = training
         self._modes: dict[nn.Module, bool] = {}
+
+    def against(self) -> str:
+        """The modes may be wrong only after the first validation."""
+        return "" if self.ground.eval_mode else "eval-mode"
 
     def outer_call(self, call: Call) -> None:
         """Switch the flags, without the user's own `train` method."""
@@ -52,7 +58,7 @@ class TrainMode(Treatment):
 class NoDropout(Treatment):
     """Lets every dropout pass everything. The loss is a smaller one then, hence the control is measured likewise."""
 
-    lens = True
+    lens = "no-dropout"
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
@@ -109,7 +115,7 @@ class Unfreeze(Treatment):
         left_out = self._left_out()
         self._frozen = [p for p in left_out if not p.requires_grad]
         for tensor in self._frozen:
-            tensor.requires_grad_(requires_grad=True)
+            tensor.requires_grad = True
         held = self.ground.conductor.owned.held()
         optimizers = list(self.ground.conductor.owned.optimizers)
         largest = max(optimizers, key=lambda o: len(held_by(o)))
@@ -125,7 +131,7 @@ class Unfreeze(Treatment):
             parameters[:] = [p for p in parameters if p is not tensor]
             optimizer.state.pop(tensor, None)
         for tensor in self._frozen:
-            tensor.requires_grad_(requires_grad=False)
+            tensor.requires_grad = False
             tensor.grad = None
         self._added, self._frozen = [], []
 
@@ -164,7 +170,7 @@ class Reinitialise(Treatment):
         if tensor.dim() < 2:
             tensor.data.zero_()
         elif isinstance(layer, nn.RNNBase):
-            for gate in tensor.data.split(layer.hidden_size, dim=0):
+            for gate in torch.split(tensor.data, layer.hidden_size):
                 nn.init.xavier_uniform_(gate, generator=generator)
         elif self.ground.followed_by.get(id(layer)) in RECTIFIERS:
             nn.init.kaiming_uniform_(tensor.data, nonlinearity="relu", generator=generator)

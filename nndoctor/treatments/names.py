@@ -23,6 +23,7 @@ TREATMENTS: dict[str, str] = {
     "no-weight-decay": "no weight decay",
     "no-dropout": "no dropout",
     "train-mode": "the model in train mode",
+    "eval-mode": "the model in eval mode",
     "unfreeze": "all parameters trained",
     "reinitialise": "the weights initialised anew (He or Xavier)",
     "float32": "float32 instead of autocast",

@@ -31,6 +31,7 @@ FACTORIES: dict[str, Callable[[Ground], Treatment]] = {
     "no-weight-decay": optimisation.NoWeightDecay,
     "no-dropout": model.NoDropout,
     "train-mode": model.TrainMode,
+    "eval-mode": partial(model.TrainMode, training=False),
     "unfreeze": model.Unfreeze,
     "reinitialise": model.Reinitialise,
     "float32": model.Float32,

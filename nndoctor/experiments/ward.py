@@ -64,6 +64,11 @@ class Ward(Listener):
 
     # ---- what treatments have to know of the loop
 
+    def outer_call(self, call: Call) -> None:
+        """Note whether the model trains in eval mode."""
+        if self.session.experiment == OBSERVE and call.grad and any(not m.training for m in call.module.modules()):
+            self._ground.eval_mode = True
+
     def module_done(self, call: Call, output: Any) -> None:
         """Remember the layer with weights that ran last."""
         if self.session.experiment == OBSERVE and next(call.module.parameters(recurse=False), None) is not None:
