@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 CHAPTER_ORDER = ("I", "II", "T", "III", "IV")
 """Upstream first: what is wrong with the data is wrong before any layer sees it, the loop comes before the layers."""
 
+TESTED = {True: 0, None: 1, False: 2}
+"""Order by what a trial has shown: confirmed, not decided, refuted."""
+
 Graph = dict[str, set[str]]
 
 
@@ -74,7 +77,7 @@ def ordered(fired: Sequence[Fired]) -> list[Cause]:
     explained = set().union(*reach.values()) if reach else set()
     roots = [name for name in nodes if name not in explained]
     weight = _below_confirmed({name: _lifted(name, roots, reach, nodes) for name in roots}, nodes)
-    roots.sort(key=lambda name: (-weight[name], *_importance(nodes[name], explains=len(reach[name]))))
+    roots.sort(key=lambda n: (-weight[n], TESTED[nodes[n].confirmed], *_importance(nodes[n], explains=len(reach[n]))))
     taken: set[str] = set()
     causes = []
     for name in roots:
@@ -155,7 +158,7 @@ def _importance(each: Fired, *, explains: int = 0) -> tuple[int, int, bool, int,
     potential = len(each.explains)
     return (
         -each.severity,
-        {True: 0, None: 1, False: 2}[each.confirmed],
+        TESTED[each.confirmed],
         not each.certain,
         -explains,
         place,

@@ -62,7 +62,7 @@ def gain(trial: Trial, control: float, treated: float) -> float:
     """Return the share of the treated run's way that the control has not come; 0 where the treated did not learn."""
     way = _way(trial, treated)
     least = LEARNS_SCORE if higher_is_better(trial.metric) else LEARNS * abs(trial.start)
-    if not way >= least or not math.isfinite(way):
+    if not (way > 0 and way >= least and math.isfinite(way)):
         return 0.0
     lead = control - treated if trial.metric == "loss" else treated - control
     return 1.0 if not math.isfinite(lead) else max(-1.0, min(1.0, lead / way))

@@ -91,7 +91,12 @@ class KeepGradients(Treatment):
         for tensor in held_by(optimizer):
             if id(tensor) in self._kept:
                 tensor.grad = self._kept[id(tensor)]
-        self._kept = {}
+
+    def after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clear them, as the script has done: the next backward pass must not add to them."""
+        for tensor in held_by(optimizer):
+            if id(tensor) in self._kept:
+                tensor.grad = None
 
 
 class StepEachIteration(Treatment):
