@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nndoctor.diagnose import diagnose, examine
 from nndoctor.finding import Severity
 from nndoctor.recording import Recording
-from nndoctor.records import KINDS, OBSERVE, Trial
+from nndoctor.records import KINDS, OBSERVE, Event, Step, Trial
 from nndoctor.treatments.names import TREATMENTS
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Asked:
     segment: int
     checks: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    symptom: bool = True
+    """All those findings are explained by others."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what the child process reads."""
@@ -42,6 +44,7 @@ class Asked:
             "segment": self.segment,
             "checks": list(dict.fromkeys(self.checks)),
             "names": list(dict.fromkeys(self.names)),
+            "symptom": self.symptom,
         }
 
 
@@ -65,6 +68,7 @@ def chosen(run: Recording, checks: Sequence[Check], extent: Extent = "auto") -> 
             one = asked.setdefault((segment, name), Asked(name, segment))
             one.checks.append(entry.check.name)
             one.names += entry.finding.names
+            one.symptom = one.symptom and bool(entry.explained_by)
     if extent == "all":
         for name in OTHER_OPTIMIZERS:
             asked.setdefault((0, name), Asked(name, 0))
@@ -79,6 +83,16 @@ def _segment(entry: Entry, run: Recording, segments: Sequence[int]) -> int:
         if any(set(f.names) == set(entry.finding.names) and f.where == entry.finding.where for f in found):
             return segment
     return segments[-1]
+
+
+def iterations(run: Recording, attempts: int) -> int:
+    """Return how many iterations the script's loop has in all, 0 where no end of it was seen.
+
+    A loop over a loader has no end while an experiment feeds it, one over `range(n)` has.
+    """
+    steps = run.rows(Step)
+    ended = not any(event.kind in ("stopped", "exception", "killed", "timeout") for event in run.rows(Event))
+    return len(steps) // attempts if ended and steps and not any(row.loader for row in steps) else 0
 
 
 def left_over(asked: Sequence[dict[str, Any]], run: Recording) -> list[dict[str, Any]]:

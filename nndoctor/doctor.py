@@ -98,13 +98,15 @@ def _treat(
     started: float,
 ) -> None:
     """Run the script again with the treatments for what was found; once more for what its end left untried."""
+    seen = _so_far(folder)
     budget = left if settings.trials == "all" else min(left, TRIAL_SHARE * settings.budget)
-    asked = choice.chosen(_so_far(folder), checks, settings.trials) if budget >= WORTH_A_RESTART else []
+    asked = choice.chosen(seen, checks, settings.trials) if budget >= WORTH_A_RESTART else []
+    length = choice.iterations(seen, plan.attempt + 1) if asked else 0
     for _ in range(TREATED_RUNS):
         if not asked or budget < WORTH_A_RESTART:
             break
         config = configuration(settings, folder, replace(plan, budget=budget))
-        ended = attempt.run({**config, "attempt": plan.attempt + 1, "trials": asked})
+        ended = attempt.run({**config, "attempt": plan.attempt + 1, "trials": asked, "iterations": length})
         facts = {"seconds": f"{time.monotonic() - started:.3f}"}
         if ended.by == "interrupt":
             facts["interrupted"] = "yes"

@@ -21,6 +21,8 @@ SMALL = 0.1
 """Share below which a treatment has done nothing worth the name."""
 LESS = 0.6
 """A loss that is this much smaller counts from `SMALL` on: near its end the way is long behind both."""
+FAR_LESS = (0.2, 0.02)
+"""A loss of a fifth or less counts from this share of the way on: both have come near the end, one much nearer."""
 LEARNS = 0.05
 """Of the loss at the start: a run that gains less has not learned, and is no proof of anything."""
 LEARNS_SCORE = 0.1
@@ -74,13 +76,10 @@ def summary(trial: Trial) -> Summary:
     if not pairs:
         return Summary(Effect.UNCLEAR, math.nan, math.nan, 0, 0, control_learns=False, cured=False)
     gains = [gain(trial, c, t) for c, t in pairs]
-    clear = sum(
-        g >= CLEAR or (g >= SMALL and trial.metric == "loss" and 0 <= t <= LESS * c)
-        for g, (c, t) in zip(gains, pairs, strict=True)
-    )
+    clear = sum(_clear(trial, c, t) for c, t in pairs)
     if len(pairs) >= REPETITIONS and min(gains) > 0 and clear > len(pairs) / 2:
         effect = Effect.HELPED
-    elif max(gains) < SMALL or (median(gains) < SMALL and min(gains) <= 0):
+    elif 2 * clear < len(pairs) and (max(gains) < SMALL or (median(gains) < SMALL and min(gains) <= 0)):
         effect = Effect.NOTHING
     else:
         effect = Effect.UNCLEAR
@@ -98,7 +97,14 @@ def summary(trial: Trial) -> Summary:
 def hopeless(trial: Trial) -> bool:
     """Whether the repetitions so far suffice to say that more of them will not show a clear gain."""
     pairs = list(zip(trial.controls, trial.treated, strict=False))
-    return len(pairs) >= 2 and all(gain(trial, c, t) < SMALL for c, t in pairs)
+    return len(pairs) >= 2 and all(gain(trial, c, t) < SMALL and not _clear(trial, c, t) for c, t in pairs)
+
+
+def _clear(trial: Trial, control: float, treated: float) -> bool:
+    share = gain(trial, control, treated)
+    if share >= CLEAR or trial.metric != "loss":
+        return share >= CLEAR
+    return any(share >= least and 0 <= treated <= part * control for part, least in ((LESS, SMALL), FAR_LESS))
 
 
 def learns_well(trial: Trial, value: float) -> bool:

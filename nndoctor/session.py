@@ -50,6 +50,8 @@ class Config:
     attempt: int = 0
     trials: tuple[dict[str, Any], ...] = ()
     """Treatments to be tried in this run of the script, which is then for nothing else."""
+    iterations: int = 0
+    """How many iterations the script's loop has in all, where no loader feeds it; 0 for no known end."""
 
     @classmethod
     def read(cls, path: Path) -> Config:

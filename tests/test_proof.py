@@ -77,6 +77,7 @@ def fires(
         pytest.param(trial(STUCK[:2], WELL[:2]), Effect.UNCLEAR, id="too few repetitions to confirm"),
         pytest.param(trial((1.0, 1.0, 1.0), (0.7, 0.7, 0.7)), Effect.UNCLEAR, id="a little better"),
         pytest.param(trial((0.30, 0.30, 0.30), (0.02, 0.02, 0.02)), Effect.HELPED, id="far less, near the end"),
+        pytest.param(trial((0.08,) * 3, (0.004,) * 3), Effect.HELPED, id="both near the end, one much nearer"),
         pytest.param(trial((), ()), Effect.UNCLEAR, id="nothing measured"),
         pytest.param(trial((0.1,) * 3, (0.9,) * 3, metric="accuracy", start=0.1), Effect.HELPED, id="accuracy rises"),
         pytest.param(trial((-9.0,) * 3, (0.0,) * 3, metric="r2", start=-9.0), Effect.NOTHING, id="R2 rises to nothing"),

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 STEPS = (20, 120)
 """At least and at most in one run: fewer show nothing but the start, more are what the script itself is for."""
+SHORTEST = 8
+"""Steps below which a run shows nothing; only where the script's own loop has an end."""
 PASSES = 3
 """How often the recorded batches are gone through, where there is time."""
 MEASURES = 5
@@ -48,6 +50,8 @@ class Wish:
     checks: tuple[str, ...] = ()
     segment: int = 0
     names: tuple[str, ...] = ()
+    symptom: bool = False
+    """Only for findings that others explain."""
 
     @classmethod
     def read(cls, content: dict[str, Any]) -> Wish:
@@ -57,6 +61,7 @@ class Wish:
             tuple(content.get("checks", ())),
             int(content.get("segment", 0)),
             tuple(content.get("names", ())),
+            bool(content.get("symptom", False)),
         )
 
 
@@ -116,6 +121,14 @@ class Trials:
         runs = REPETITIONS * (len(self._fit) + 1)
         affordable = self.conductor.left() / max(1e-6, runs * self._pace) - self._overhead()
         self._steps = int(max(least, min(most, PASSES * len(self._content), affordable)))
+        if iterations := self.conductor.session.config.iterations:
+            # A loop with an end: what it has is for the likeliest treatment; the others have to wait for a further run.
+            room = iterations - len(observed.losses) - 2 * self._overhead()
+            self._steps = min(self._steps, room // (2 * REPETITIONS) - self._overhead())
+        if self._steps < SHORTEST:
+            for wish in self._fit.values():
+                self._left_out(wish, "the script's own loop has too few iterations")
+            self._fit = {}
 
     def _unfit(self, wish: Wish, observed: Result) -> str:
         if observed.objectives > 1:
@@ -145,6 +158,8 @@ class Trials:
         for name, wish in self._fit.items():
             if self._settled(wish):
                 self._left_out(wish, "another treatment has helped")
+            elif wish.symptom and any(self._cured(other) for other in self._fit):
+                self._left_out(wish, "another treatment has made the run well")
             elif not self._affordable():
                 self._left_out(wish, "the time for trials was over")
             else:

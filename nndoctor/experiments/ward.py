@@ -54,7 +54,9 @@ class Ward(Listener):
         here = [wish for wish in self.wishes if wish.segment == segment]
         self._ground = Ground(conductor)
         conductor.on_batch, conductor.on_op = self._on_batch, self._on_op
-        observed = yield observation(self.session.config.steps if here else 1, SHARE * self.session.config.budget)
+        config = self.session.config
+        steps = min(config.steps, config.iterations // 6 or config.steps)  # of a short loop, most is for the runs
+        observed = yield observation(steps if here else 1, SHARE * config.budget)
         if here:
             # Where data meets the model is known now; to look at every batch again would only cost time.
             conductor.on_batch, conductor.on_op = lambda *_: None, lambda *_: None
