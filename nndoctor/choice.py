@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Extent = Literal["none", "auto", "all"]
 OTHER_OPTIMIZERS = ("adamw", "sgd-momentum")
-"""What `--trials all` tries even where no finding asks for it."""
+"""What is tried although no finding asks for it: last, where nothing has made the run well; always if all is wanted."""
 
 
 @dataclass(slots=True)
@@ -68,10 +68,10 @@ def chosen(run: Recording, checks: Sequence[Check], extent: Extent = "auto") -> 
             one = asked.setdefault((segment, name), Asked(name, segment))
             one.checks.append(entry.check.name)
             one.names += entry.finding.names
-            one.symptom = one.symptom and bool(entry.explained_by)
-    if extent == "all":
+            one.symptom = one.symptom and bool(entry.explained_by) and extent != "all"
+    if asked or extent == "all":
         for name in OTHER_OPTIMIZERS:
-            asked.setdefault((0, name), Asked(name, 0))
+            asked.setdefault((0, name), Asked(name, 0, ["optimizer-choice"], symptom=extent != "all"))
     return [one.as_json() for one in asked.values()]
 
 

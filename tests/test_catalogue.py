@@ -32,6 +32,7 @@ from nndoctor.records import (
     Record,
     Step,
 )
+from nndoctor.treatments.names import TREATMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,6 +112,12 @@ def test_examples_parse(check: Check) -> None:
     assert "Use instead:" in check.documentation
     for block in blocks:
         ast.parse(block)
+
+
+@every_check
+def test_names_treatments_that_exist(check: Check) -> None:
+    assert set(check.treatments) <= TREATMENTS.keys()
+    assert len(set(check.treatments)) == len(check.treatments)
 
 
 @every_check

@@ -198,6 +198,7 @@ def test_causes_are_treated_before_symptoms_and_each_treatment_is_tried_once() -
         ("clear-gradients", ["cause"]),
         ("adamw", ["cause", "symptom"]),
         ("shuffle", ["symptom"]),
+        ("sgd-momentum", ["optimizer-choice"]),
     ]
     assert asked[1]["names"] == ["cause.weight", "symptom.weight"]
 
@@ -211,11 +212,11 @@ def test_nothing_is_tried_where_nothing_is_wrong_or_nothing_is_wanted() -> None:
 
 def test_a_trial_belongs_to_the_phase_of_its_finding() -> None:
     run = Recording.of([Step(segment=0), Step(segment=1), Experiment(name="observe", segment=1)])
-    assert [a["segment"] for a in chosen(run, [fires("late", segment=1)])] == [1]
-    assert [a["segment"] for a in chosen(run, [fires("always")])] == [0]
+    assert [a["segment"] for a in chosen(run, [fires("late", segment=1)])] == [1, 0, 0]
+    assert [a["segment"] for a in chosen(run, [fires("always")])] == [0, 0, 0]
 
 
 def test_what_was_tried_is_not_tried_again() -> None:
     asked = chosen(Recording.of([]), [fires("a", treatments=("clear-gradients", "adamw"))])
     rest = left_over(asked, Recording.of([trial((), (), skipped="time")]))
-    assert [a["treatment"] for a in rest] == ["adamw"]
+    assert [a["treatment"] for a in rest] == ["adamw", "sgd-momentum"]
