@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 CHAPTER_ORDER = ("I", "II", "T", "III", "IV")
 """Upstream first: what is wrong with the data is wrong before any layer sees it, the loop comes before the layers."""
 
-TESTED = {True: 0, None: 1, False: 2}
-"""Order by what a trial has shown: confirmed, not decided, refuted."""
-
 Graph = dict[str, set[str]]
 
 
@@ -38,6 +35,13 @@ class Fired:
     findings: tuple[Finding, ...]
     confirmed: bool | None = None
     """Whether a trial has shown that treating it helps; None where none has decided."""
+    cured: bool = False
+    """The treated run was well."""
+
+    @property
+    def tested(self) -> int:
+        """Order by what a trial has shown: confirmed by a run that is well, confirmed, not decided, refuted."""
+        return {True: 0 if self.cured else 1, None: 2, False: 3}[self.confirmed]
 
     @property
     def severity(self) -> Severity:
@@ -77,7 +81,7 @@ def ordered(fired: Sequence[Fired]) -> list[Cause]:
     explained = set().union(*reach.values()) if reach else set()
     roots = [name for name in nodes if name not in explained]
     weight = _below_confirmed({name: _lifted(name, roots, reach, nodes) for name in roots}, nodes)
-    roots.sort(key=lambda n: (-weight[n], TESTED[nodes[n].confirmed], *_importance(nodes[n], explains=len(reach[n]))))
+    roots.sort(key=lambda n: (-weight[n], nodes[n].tested, *_importance(nodes[n], explains=len(reach[n]))))
     taken: set[str] = set()
     causes = []
     for name in roots:
@@ -158,7 +162,7 @@ def _importance(each: Fired, *, explains: int = 0) -> tuple[int, int, bool, int,
     potential = len(each.explains)
     return (
         -each.severity,
-        TESTED[each.confirmed],
+        each.tested,
         not each.certain,
         -explains,
         place,

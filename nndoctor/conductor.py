@@ -239,9 +239,7 @@ class Conductor:
         self.session.say(force=True, left=round(self.left(), 1))
 
     def finish(self, why: str) -> None:
-        """Put the start state back and end the script. Raises `PatientStop`."""
-        if self.start is not None:
-            self.start.restore()
+        """End the script without more ado. Raises `PatientStop`."""
         self._coast()
         self.ending.stop(why)
 

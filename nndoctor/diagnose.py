@@ -141,7 +141,7 @@ def diagnose(
     proofs: dict[str, Proof] = {}
     results = [_tested(check, run, *examine(check, run), proofs) for check in checks]
     fired = [
-        Fired(check, findings, proofs[check.name].confirmed if check.name in proofs else None)
+        _fired(check, findings, proofs.get(check.name))
         for check, (_, findings) in zip(checks, results, strict=True)
         if findings
     ]
@@ -192,6 +192,12 @@ def _tested(
     worst = max(severity_of(check, finding) for finding in milder)
     status = Status.NOTE if worst is Severity.NOTE else Status.FINDING
     return replace(outcome, status=status, severity=worst), milder
+
+
+def _fired(check: Check, findings: tuple[Finding, ...], found: Proof | None) -> Fired:
+    if found is None:
+        return Fired(check, findings)
+    return Fired(check, findings, found.confirmed, cured=bool(found.confirmed) and found.found.cured)
 
 
 def _one_less(severity: Severity) -> Severity:

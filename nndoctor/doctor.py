@@ -115,7 +115,8 @@ def _treat(
             break
         budget -= ended.seconds
         remaining = choice.left_over(asked, _so_far(folder))
-        asked = remaining if len(remaining) < len(asked) else []
+        # A further start is for what was found, not for what might be of interest beside it.
+        asked = [one for one in remaining if not one["symptom"]] if len(remaining) < len(asked) else []
 
 
 def _write_facts(folder: RunFolder, facts: Mapping[str, str]) -> None:
