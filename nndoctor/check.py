@@ -25,6 +25,7 @@ class Check:
     explains: frozenset[str]
     function: Callable[..., Iterator[Finding]]
     treatments: tuple[str, ...] = ()
+    relief: tuple[str, ...] = ()
 
     def __call__(self, run: Recording, **options: Any) -> list[Finding]:
         """Run the check on one recording. Raises `Skip` where it cannot judge it."""
@@ -55,15 +56,19 @@ def check(
     needs: Sequence[type[Record]],
     explains: Sequence[str] = (),
     treatments: Sequence[str] = (),
+    relief: Sequence[str] = (),
 ) -> Callable[[Callable[..., Iterator[Finding]]], Check]:
     """Declare a check: a generator that takes a recording and yields findings.
 
     Its keyword-only parameters are its options, and its docstring is its documentation. Without rows of every kind in
     `needs` it is skipped. `explains` names the checks that may fire as mere symptoms of this one. `treatments`
-    names what the engine may do to the loop to test whether this is the cause, the likeliest first.
+    names what the engine may do to the loop to take the cause away, the likeliest first; `relief` what may help
+    without that: if it does not, nothing is refuted.
     """
 
     def declare(function: Callable[..., Iterator[Finding]]) -> Check:
-        return Check(name, reason, severity, tuple(needs), frozenset(explains), function, tuple(treatments))
+        return Check(
+            name, reason, severity, tuple(needs), frozenset(explains), function, tuple(treatments), tuple(relief)
+        )
 
     return declare

@@ -50,7 +50,7 @@ class Asked:
 
 def treatments_of(check: Check, finding: Finding) -> tuple[str, ...]:
     """Return the treatments of a finding: its own, else those of its check."""
-    return check.treatments if finding.treatments is None else finding.treatments
+    return (*check.treatments, *check.relief) if finding.treatments is None else finding.treatments
 
 
 def chosen(run: Recording, checks: Sequence[Check], extent: Extent = "auto") -> list[dict[str, Any]]:

@@ -182,7 +182,7 @@ def _tested(
     check: Check, run: Recording, outcome: Outcome, findings: tuple[Finding, ...], proofs: dict[str, Proof]
 ) -> tuple[Outcome, tuple[Finding, ...]]:
     """Note what the trials say of a check's findings. One that was only inferred and is refuted weighs less."""
-    found = proof(run, check.name, certain=findings[0].certain) if findings else None
+    found = proof(run, check.name, certain=findings[0].certain, relief=check.relief) if findings else None
     if found is None:
         return outcome, findings
     proofs[check.name] = found

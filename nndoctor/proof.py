@@ -15,6 +15,8 @@ from nndoctor.records import Trial
 from nndoctor.treatments.names import described
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from nndoctor.recording import Recording
 
 METRICS = {"accuracy": "accuracy", "r2": "R2"}
@@ -55,7 +57,7 @@ class Proof:
             return f"not tried with {self.treatment}: {self.trial.skipped}"
         others = " and ".join(described(name) for name in self.trial.with_others)
         base = f"on top of {others}, " if others else ""
-        verdict = {True: "confirmed", False: "refuted by a trial", None: "tried without a clear result"}
+        verdict = {True: "confirmed", False: "refuted by a trial", None: "not decided by a trial"}
         return f"{verdict[self.confirmed]}: {base}with {self.treatment}, {self.effect}"
 
 
@@ -64,10 +66,10 @@ def shown(value: float) -> str:
     return f"{value:.3g}" if math.isfinite(value) else "not finite"
 
 
-def proof(run: Recording, check: str, *, certain: bool) -> Proof | None:
+def proof(run: Recording, check: str, *, certain: bool, relief: Collection[str] = ()) -> Proof | None:
     """Return what the trials say of the findings of a check, None where there was none for it.
 
-    `certain`: the finding was measured, not inferred.
+    `certain`: the finding was measured, not inferred. `relief`: treatments that leave its cause as it is.
     """
     rows = [row for row in run.rows(Trial) if check in row.checks]
     tried = [(row, summary(row)) for row in rows if not row.skipped and row.treated]
@@ -77,5 +79,8 @@ def proof(run: Recording, check: str, *, certain: bool) -> Proof | None:
         if found.effect is Effect.HELPED:
             return Proof(True, row, found)
     row, found = tried[0]
-    refuted = all(f.effect is Effect.NOTHING and not (certain and f.control_learns) for _, f in tried)
+    refuted = all(
+        f.effect is Effect.NOTHING and not (certain and f.control_learns) and t.treatment not in relief
+        for t, f in tried
+    )
     return Proof(False if refuted else None, row, found)

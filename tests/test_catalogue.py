@@ -116,8 +116,9 @@ def test_examples_parse(check: Check) -> None:
 
 @every_check
 def test_names_treatments_that_exist(check: Check) -> None:
-    assert set(check.treatments) <= TREATMENTS.keys()
-    assert len(set(check.treatments)) == len(check.treatments)
+    named = [*check.treatments, *check.relief]
+    assert set(named) <= TREATMENTS.keys()
+    assert len(set(named)) == len(named)
 
 
 @every_check

@@ -122,6 +122,12 @@ def test_a_measured_fact_is_not_refuted_by_a_loop_that_learns_anyhow() -> None:
     assert proof(Recording.of([trial(STUCK, STUCK)]), "a-check", certain=True).confirmed is False
 
 
+def test_what_only_relieves_can_confirm_but_not_refute() -> None:
+    relief = ("clear-gradients",)
+    assert proof(Recording.of([trial(STUCK, STUCK)]), "a-check", certain=True, relief=relief).confirmed is None
+    assert proof(Recording.of([trial(STUCK, WELL)]), "a-check", certain=True, relief=relief).confirmed is True
+
+
 def test_one_treatment_that_helps_confirms_whatever_the_others_do() -> None:
     rows = [
         trial(STUCK, STUCK),

@@ -158,8 +158,8 @@ class Trials:
         for name, wish in self._fit.items():
             if self._settled(wish):
                 self._left_out(wish, "another treatment has helped")
-            elif wish.symptom and any(self._cured(other) for other in self._fit):
-                self._left_out(wish, "another treatment has made the run well")
+            elif wish.symptom and (why := self._well()):
+                self._left_out(wish, why)
             elif not self._affordable():
                 self._left_out(wish, "the time for trials was over")
             else:
@@ -197,6 +197,12 @@ class Trials:
 
     def _helped(self, name: str) -> bool:
         return name in self._results and summary(self._results[name]).effect is Effect.HELPED
+
+    def _well(self) -> str:
+        """Say why symptoms need no treatment; empty if they do."""
+        if any(summary(trial).control_learns for trial in self._results.values()):
+            return "the run learns well without it"
+        return "another treatment has made the run well" if any(self._cured(n) for n in self._fit) else ""
 
     def _cured(self, name: str) -> bool:
         return self._helped(name) and summary(self._results[name]).cured

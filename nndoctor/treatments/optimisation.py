@@ -205,18 +205,29 @@ class OtherOptimizer(Treatment):
 
 
 class DefaultHyperparameters(Treatment):
-    """Sets what the optimizer's class would have by default, save for learning rate and momentum in usual bounds."""
+    """Sets what the optimizer's class has by default, save for the learning rate; and a momentum in usual bounds."""
+
+    def unfit(self) -> str:
+        """Something has to differ."""
+        changed = (self._usual(o, group) for o in self.ground.conductor.owned.optimizers for group in o.param_groups)
+        return "" if any(changed) else "the optimizer has its default hyper-parameters"
 
     def begin(self) -> None:
         """The groups are part of the saved state and are restored with it."""
         for optimizer in list(self.ground.conductor.owned.optimizers):
-            parameters = inspect.signature(type(optimizer).__init__).parameters
             for group in optimizer.param_groups:
-                for name in ("betas", "eps", "weight_decay", "alpha", "rho", "dampening"):
-                    if name in group and name in parameters and parameters[name].default is not inspect.Parameter.empty:
-                        group[name] = parameters[name].default
-                if not 0 <= group.get("momentum", 0.0) <= 0.95:
-                    group["momentum"] = 0.9
+                group.update(self._usual(optimizer, group))
+
+    def _usual(self, optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> dict[str, Any]:
+        """Return what of a group is to be changed, with its usual value."""
+        parameters = inspect.signature(type(optimizer).__init__).parameters
+        names = [
+            n for n in ("betas", "eps", "weight_decay", "alpha", "rho", "dampening") if n in group.keys() & parameters
+        ]
+        usual = {name: parameters[name].default for name in names}
+        if not 0 <= group.get("momentum", 0.0) <= 0.95:
+            usual["momentum"] = 0.9
+        return {n: v for n, v in usual.items() if v is not inspect.Parameter.empty and group[n] != v}
 
 
 class NoWeightDecay(Treatment):

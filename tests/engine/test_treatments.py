@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from nndoctor.effects import Effect, summary
 from nndoctor.experiments import bench
 from nndoctor.feeds.state import RandomState
 from nndoctor.feeds.tree import leaves
@@ -195,10 +196,18 @@ def test_a_script_that_fails_under_a_treatment_is_no_loss(tried: Callable[..., R
     assert "too good" in trial.skipped
 
 
-def test_two_faults_are_found_one_on_top_of_the_other(tried: Callable[..., Recording]) -> None:
-    program = loop(before="data = TensorDataset(X * 1e3 + 1e5, Y)", rate=1e-4, last=", nn.Softmax(dim=1)")
-    rows = {r.treatment: r for r in tried(program, "recover-logits", "standardise-inputs", budget=60.0).rows(Trial)}
-    assert rows.keys() == {"recover-logits", "standardise-inputs"}
+def helped(run: Recording) -> dict[str, tuple[str, ...]]:
+    return {r.treatment: r.with_others for r in run.rows(Trial) if r.treated and summary(r).effect is Effect.HELPED}
+
+
+def test_where_none_helps_alone_they_are_tried_together_and_each_is_left_out_in_turn(
+    tried: Callable[..., Recording],
+) -> None:
+    stuck = loop(between="for p in model.parameters(): nn.init.zeros_(p)", rate=1e-7, momentum=0.9)
+    assert helped(tried(stuck, "reinitialise", "usual-learning-rate", "float32", steps=30, budget=60.0)) == {
+        "reinitialise": ("usual-learning-rate", "float32"),
+        "usual-learning-rate": ("reinitialise", "float32"),
+    }
 
 
 def test_a_loop_without_a_loader_is_treated_too(tried: Callable[..., Recording]) -> None:

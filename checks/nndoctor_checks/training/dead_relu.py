@@ -32,7 +32,7 @@ RECTIFIERS = ("ReLU", "relu", "relu_")
         "update-ratio",
         "vanishing-gradient",
     ],
-    treatments=["reinitialise", "learning-rate-x0.1"],
+    relief=["reinitialise", "learning-rate-x0.1"],
 )
 def dead_relu(
     run: Recording,

@@ -72,7 +72,7 @@ TRACE = (
         "update-ratio",
         "vanishing-gradient",
     ],
-    treatments=["drop-non-finite", "learning-rate-x0.1", "clip-gradients", "float32"],
+    relief=["drop-non-finite", "learning-rate-x0.1", "clip-gradients", "float32"],
 )
 def non_finite(
     run: Recording,

@@ -36,7 +36,7 @@ FEW_CALLS = 3
         "update-ratio",
         "vanishing-gradient",
     ],
-    treatments=["reinitialise", "standardise-inputs"],
+    relief=["reinitialise", "standardise-inputs"],
 )
 def saturated_activation(
     run: Recording,

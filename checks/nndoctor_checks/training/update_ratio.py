@@ -21,7 +21,7 @@ WARM_UP = 2.0
     reason="R33",
     severity=Severity.WARNING,
     needs=[Parameter, TensorStats],
-    treatments=["learning-rate-x0.1", "learning-rate-x10"],
+    relief=["learning-rate-x0.1", "learning-rate-x10"],
 )
 def update_ratio(
     run: Recording,

@@ -49,7 +49,7 @@ class Profile:
         "parameters-not-updating",
         "update-ratio",
     ],
-    treatments=["reinitialise"],
+    relief=["reinitialise"],
 )
 def vanishing_gradient(
     run: Recording,
