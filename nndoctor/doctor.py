@@ -115,8 +115,12 @@ def _treat(
             break
         budget -= ended.seconds
         remaining = choice.left_over(asked, _so_far(folder))
+        ran = int(ended.last.get("iterations") or 0)
+        if len(remaining) == len(asked) and ran in (0, length):
+            break
+        length = ran  # its loop came to an end before ours did
         # A further start is for what was found, not for what might be of interest beside it.
-        asked = [one for one in remaining if not one["symptom"]] if len(remaining) < len(asked) else []
+        asked = [one for one in remaining if not one["symptom"]]
 
 
 def _write_facts(folder: RunFolder, facts: Mapping[str, str]) -> None:

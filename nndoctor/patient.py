@@ -154,7 +154,8 @@ class Patient:
                     self._compare_splits()
             except Exception as error:  # noqa: BLE001
                 self.session.failed("the end of the run", error)
-        self.session.say(phase="end", force=True)
+        facts = {} if self.ward is None else {"iterations": self.ward.course.iterations}
+        self.session.say(phase="end", force=True, **facts)
 
     def _compare_splits(self) -> None:
         loaders = self.batches.data_sets()

@@ -77,6 +77,12 @@ def test_a_run_in_which_nothing_was_tried_is_not_repeated(starts: Any) -> None:
     assert len(starts(TRIES_NONE, fires())[0]) == 2
 
 
+def test_a_loop_that_ended_too_early_is_run_again_for_as_many_iterations_as_it_has(starts: Any) -> None:
+    told, _ = starts(TREATED + "report(iterations=90)\nend()", fires())
+    assert [len(treatments) for treatments in told] == [0, 4, 3]
+    assert json.loads(next(Path("nndoctor-runs").rglob("patient.json")).read_text())["iterations"] == 90
+
+
 def test_a_script_that_was_interrupted_or_has_no_budget_left_is_not_treated(starts: Any) -> None:
     assert len(starts(TRIES_ALL.replace("train()\n", "train(); report(left=0.5)\n"), fires())[0]) == 1
 

@@ -22,6 +22,8 @@ class Course(Listener):
         self.session = session
         self.conductor = conductor
         self.losses = losses
+        self.iterations = 0
+        """All that the script's loop has made."""
         self._values: list[Tensor] = []
         self._passes = 0
         self._stepped: set[int] = set()
@@ -39,8 +41,11 @@ class Course(Listener):
 
     def step_ended(self) -> None:
         """Hand on the numbers of the iteration."""
+        self.iterations += 1
         values = [float(value) for value in self._values]
         loss = sum(values) if values else math.nan
+        if values and not math.isfinite(loss):
+            loss = math.inf  # NaN stands for no loss at all
         total = self.conductor.loader_feed.waited
         self.conductor.measured(
             loss,

@@ -45,7 +45,8 @@ class Ward(Listener):
         self._last: nn.Module | None = None
         self._on_batch = conductor.on_batch
         self._on_op = conductor.on_op
-        for listener in (era, batches, self._losses, self._bench, Course(session, conductor, self._losses), self):
+        self.course = Course(session, conductor, self._losses)
+        for listener in (era, batches, self._losses, self._bench, self.course, self):
             session.listen(listener)
 
     def plan(self, conductor: Conductor) -> Generator[Diet, Result, None]:
