@@ -13,6 +13,7 @@ from nndoctor.finding import Severity
 from nndoctor.recording import Recording
 from nndoctor.records import KINDS, OBSERVE, Event, Step, Trial
 from nndoctor.treatments.names import TREATMENTS
+from nndoctor.verdict import own_failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +56,9 @@ def treatments_of(check: Check, finding: Finding) -> tuple[str, ...]:
 
 def chosen(run: Recording, checks: Sequence[Check], extent: Extent = "auto") -> list[dict[str, Any]]:
     """Return the treatments to try, in that order, as the child process reads them."""
-    if extent == "none":
-        return []
+    failure = own_failure(run)
+    if extent == "none" or (failure is not None and failure.experiment == OBSERVE):
+        return []  # nor where the script would fail again before anything could be compared
     asked: dict[tuple[int, str], Asked] = {}
     segments = sorted({row.segment for kind in KINDS for row in run.rows(kind) if row.experiment == OBSERVE})
     for entry in diagnose(run, checks).entries:

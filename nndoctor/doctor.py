@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nndoctor import choice, run_folder
 from nndoctor.attempt import Attempt, Ended, last_user_frame
 from nndoctor.recording import Recorder, Recording
-from nndoctor.records import OBSERVE, Environment, Event, Experiment
+from nndoctor.records import COAST, OBSERVE, Environment, Event, Experiment, Record
 from nndoctor.target import ensure_runnable
 
 if TYPE_CHECKING:
@@ -72,18 +72,22 @@ def examine(
     folder = run_folder.create(settings.target.short, settings.out)
     started = time.monotonic()
     plan: Plan | None = Plan(skip=settings.skip, budget=settings.budget)
+
+    def run(config: Mapping[str, Any]) -> Ended:
+        return Attempt(command, folder, patience=settings.patience, show=show, echo=echo).run(config)
+
     with _termination_as_interrupt():
         while plan is not None:
-            attempt = Attempt(command, folder, patience=settings.patience, show=show, echo=echo)
-            ended = attempt.run(configuration(settings, folder, plan))
+            ended = run(configuration(settings, folder, plan))
             seen = _so_far(folder)
             _write_ending(settings, folder, seen, ended, time.monotonic() - started)
             if ended.by not in ("itself", "patience"):
                 break
             last, left = plan, _left(ended, seen, settings)
             plan = next_plan(seen, plan, left, hung=ended.by == "patience")
-            if plan is None:
-                _treat(settings, folder, last, left, attempt, checks=checks, started=started)
+            if plan is None and ended.by == "itself":
+                overhead = ended.seconds - (settings.budget - left)
+                _treat(settings, folder, last, left, run, checks=checks, started=started, overhead=overhead)
     return folder
 
 
@@ -92,25 +96,33 @@ def _treat(
     folder: RunFolder,
     plan: Plan,
     left: float,
-    attempt: Attempt,
+    run: Callable[[Mapping[str, Any]], Ended],
     *,
     checks: Sequence[Check],
     started: float,
+    overhead: float,
 ) -> None:
-    """Run the script again with the treatments for what was found; once more for what its end left untried."""
+    """Run the script again with the treatments for what was found; once more for what its end left untried.
+
+    `overhead` is how long the script takes beside its experiments: one that needs minutes to load its data is not
+    started a second time unasked.
+    """
     seen = _so_far(folder)
     budget = left if settings.trials == "all" else min(left, TRIAL_SHARE * settings.budget)
     asked = choice.chosen(seen, checks, settings.trials) if budget >= WORTH_A_RESTART else []
+    if asked and overhead > settings.budget and settings.trials != "all":
+        text = f"no treatment was tried: the script takes {overhead:.0f} s beside the experiments (--trials all)"
+        _write(folder, Event(kind="note", experiment=COAST, text=text))
+        return
     length = choice.iterations(seen, plan.attempt + 1) if asked else 0
     for _ in range(TREATED_RUNS):
         if not asked or budget < WORTH_A_RESTART:
             break
         config = configuration(settings, folder, replace(plan, budget=budget))
-        ended = attempt.run({**config, "attempt": plan.attempt + 1, "trials": asked, "iterations": length})
-        facts = {"seconds": f"{time.monotonic() - started:.3f}"}
+        ended = run({**config, "attempt": plan.attempt + 1, "trials": asked, "iterations": length})
+        _write(folder, Environment(name="seconds", value=f"{time.monotonic() - started:.3f}"))
         if ended.by == "interrupt":
-            facts["interrupted"] = "yes"
-        _write_facts(folder, facts)
+            _write(folder, Environment(name="interrupted", value="yes"))
         if ended.by != "itself":
             break
         budget -= ended.seconds
@@ -123,10 +135,9 @@ def _treat(
         asked = [one for one in remaining if not one["symptom"]]
 
 
-def _write_facts(folder: RunFolder, facts: Mapping[str, str]) -> None:
+def _write(folder: RunFolder, record: Record) -> None:
     recorder = Recorder(folder.recording)
-    for name, value in facts.items():
-        recorder.add(Environment(name=name, value=value))
+    recorder.add(record)
     recorder.close()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nndoctor import Check, Finding, Recording, Severity, check, doctor
-from nndoctor.records import Environment, Trial
+from nndoctor.records import Environment, Event, Trial
 from nndoctor.settings import Settings, Target
 
 if TYPE_CHECKING:
@@ -85,6 +85,16 @@ def test_a_loop_that_ended_too_early_is_run_again_for_as_many_iterations_as_it_h
 
 def test_a_script_that_was_interrupted_or_has_no_budget_left_is_not_treated(starts: Any) -> None:
     assert len(starts(TRIES_ALL.replace("train()\n", "train(); report(left=0.5)\n"), fires())[0]) == 1
+
+
+def test_a_script_that_is_slow_to_start_is_not_started_again_unasked(
+    starts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "WORTH_A_RESTART", 0.1)
+    slow = TRIES_ALL.replace("train()\n", "train(); report(left=0.9); time.sleep(1.2)\n")
+    told, run = starts(slow, fires(), budget=1.0)
+    assert len(told) == 1
+    assert [event.text for event in run.rows(Event) if "no treatment was tried" in event.text] != []
 
 
 def test_the_facts_of_the_first_run_are_kept_but_for_its_length(starts: Any) -> None:

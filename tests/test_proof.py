@@ -14,7 +14,7 @@ from nndoctor.choice import chosen, left_over
 from nndoctor.diagnose import diagnose
 from nndoctor.effects import Effect, hopeless, summary
 from nndoctor.proof import proof
-from nndoctor.records import Experiment, Record, Step, Trial
+from nndoctor.records import Event, Experiment, Record, Step, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,6 +220,10 @@ def test_nothing_is_tried_where_nothing_is_wrong_or_nothing_is_wanted() -> None:
     assert chosen(Recording.of([]), [fires("a", severity=NOTE)]) == []
     assert chosen(Recording.of([]), [fires("a")], "none") == []
     assert [a["treatment"] for a in chosen(Recording.of([]), [], "all")] == ["adamw", "sgd-momentum"]
+
+
+def test_nothing_is_tried_where_the_script_failed_by_itself() -> None:
+    assert chosen(Recording.of([Event(kind="exception", text="ValueError: no")]), [fires("a")]) == []
 
 
 def test_a_trial_belongs_to_the_phase_of_its_finding() -> None:
