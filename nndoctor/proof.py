@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from nndoctor.recording import Recording
 
+ENOUGH_STEPS = 30
+"""Steps of training below which a treatment that has done nothing may not have had the time."""
 METRICS = {"accuracy": "accuracy", "r2": "R2"}
 
 
@@ -80,7 +82,10 @@ def proof(run: Recording, check: str, *, certain: bool, relief: Collection[str] 
             return Proof(True, row, found)
     row, found = tried[0]
     refuted = all(
-        f.effect is Effect.NOTHING and not (certain and f.control_learns) and t.treatment not in relief
+        f.effect is Effect.NOTHING
+        and not (certain and f.control_learns)
+        and t.treatment not in relief
+        and t.steps >= ENOUGH_STEPS
         for t, f in tried
     )
     return Proof(False if refuted else None, row, found)

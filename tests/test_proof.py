@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,6 +127,11 @@ def test_what_only_relieves_can_confirm_but_not_refute() -> None:
     relief = ("clear-gradients",)
     assert proof(Recording.of([trial(STUCK, STUCK)]), "a-check", certain=True, relief=relief).confirmed is None
     assert proof(Recording.of([trial(STUCK, WELL)]), "a-check", certain=True, relief=relief).confirmed is True
+
+
+def test_few_steps_refute_nothing() -> None:
+    few = replace(trial(STUCK, STUCK), steps=14)
+    assert proof(Recording.of([few]), "a-check", certain=True).confirmed is None
 
 
 def test_one_treatment_that_helps_confirms_whatever_the_others_do() -> None:

@@ -224,7 +224,7 @@ class DefaultHyperparameters(Treatment):
         names = [
             n for n in ("betas", "eps", "weight_decay", "alpha", "rho", "dampening") if n in group.keys() & parameters
         ]
-        usual = {name: parameters[name].default for name in names}
+        usual: dict[str, Any] = {name: parameters[name].default for name in names}
         if not 0 <= group.get("momentum", 0.0) <= 0.95:
             usual["momentum"] = 0.9
         return {n: v for n, v in usual.items() if v is not inspect.Parameter.empty and group[n] != v}
