@@ -18,6 +18,7 @@ def explain(
     from nndoctor.commands.showing import output_console
     from nndoctor.reasons import REASONS
     from nndoctor.reports.terminal import WIDEST
+    from nndoctor.treatments.names import described
 
     found = find(term, load_catalogue().values())
     console = output_console()
@@ -32,4 +33,6 @@ def explain(
         if check.options:
             values = ", ".join(f"{name}={value!r}" for name, value in check.options.items())
             console.print(Text(f"\nthresholds: {values}", style="dim"))
+        if treatments := [*check.treatments, *check.relief]:
+            console.print(Text(f"tried as a treatment: {'; '.join(map(described, treatments))}", style="dim"))
         console.print()
