@@ -33,6 +33,8 @@ STEPS = (20, 120)
 """At least and at most in one run: fewer show nothing but the start, more are what the script itself is for."""
 SHORTEST = 8
 """Steps below which a run shows nothing; only where the script's own loop has an end."""
+MARGIN = 4
+"""Iterations of such a loop that are not counted on: the last one is complete only when another begins."""
 PASSES = 3
 """How often the recorded batches are gone through, where there is time."""
 MEASURES = 5
@@ -123,7 +125,7 @@ class Trials:
         self._steps = int(max(least, min(most, PASSES * len(self._content), affordable)))
         if iterations := self.conductor.session.config.iterations:
             # A loop with an end: what it has is for the likeliest treatment; the others have to wait for a further run.
-            room = iterations - len(observed.losses) - 2 * self._overhead()
+            room = iterations - MARGIN - len(observed.losses) - 2 * self._overhead()
             self._steps = min(self._steps, room // (2 * REPETITIONS) - self._overhead())
         if self._steps < SHORTEST:
             for wish in self._fit.values():

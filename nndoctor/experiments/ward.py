@@ -56,7 +56,7 @@ class Ward(Listener):
         self._ground = Ground(conductor)
         conductor.on_batch, conductor.on_op = self._on_batch, self._on_op
         config = self.session.config
-        steps = min(config.steps, config.iterations // 6 or config.steps)  # of a short loop, most is for the runs
+        steps = min(config.steps, config.iterations // 8 or config.steps)  # of a short loop, most is for the runs
         observed = yield observation(steps if here else 1, SHARE * config.budget)
         if here:
             # Where data meets the model is known now; to look at every batch again would only cost time.

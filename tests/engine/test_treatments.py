@@ -237,3 +237,17 @@ def test_mixing_keeps_the_samples_and_their_targets_together() -> None:
     assert all(torch.equal(b["0.0"][:, 0].long(), b["0.1"]) and b["0.2"].shape == (3,) for b in seen)
     assert sorted(int(v) for b in seen for v in b["0.1"]) == list(range(0, 24, 2))
     assert remixed([[torch.zeros(4, 2)], [torch.zeros(4, 3)]], 0) is None
+
+
+def test_a_loop_with_an_end_has_room_for_the_likeliest_treatment(tried: Callable[..., Recording]) -> None:
+    program = """
+    model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+    for step in range(220):
+        rows = torch.randint(0, 96, (16,))
+        F.cross_entropy(model(X[rows]), Y[rows]).backward()
+        optimizer.step()
+    """
+    rows = tried(program, "clear-gradients", "adamw", steps=40, iterations=220).rows(Trial)
+    assert [(row.treatment, len(row.treated)) for row in rows] == [("clear-gradients", 3)]
+    assert rows[0].steps >= 20
