@@ -54,6 +54,9 @@ accuracy: $(STAMP)
 # Synthetic and real training curves: how often are they given their class?
 curves: $(STAMP)
 	$(BIN)/python benchmarks/curves.py
+# Patches of the zoo's sick scripts, applied to copies and checked again: how many are healthy then?
+prescription: $(STAMP)
+	$(BIN)/python benchmarks/prescription.py
 
 # Write the pins anew, from what is installed. "+cpu" and the like name an index, not a version.
 lock:

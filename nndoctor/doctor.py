@@ -15,17 +15,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nndoctor.attempt import Attempt, Ended, in_collective, last_user_frame
+from nndoctor import choice
+from nndoctor.attempt import Attempt, Ended, last_user_frame
+from nndoctor.prescription.files import fingerprints
 from nndoctor.ranks import Peers, Ranks
-from nndoctor.ranks_merged import merge
+from nndoctor.ranks_merged import meet
 from nndoctor.recording import Recorder, Recording
-from nndoctor.records import OBSERVE, Environment, Event, Experiment, RankEnd
+from nndoctor.records import COAST, OBSERVE, Environment, Event, Experiment, Record
+from nndoctor.sources import sources
 from nndoctor.target import ensure_runnable
-from nndoctor.verdict import own_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from nndoctor.check import Check
     from nndoctor.run_folder import RunFolder
     from nndoctor.settings import Settings
 
@@ -37,6 +40,10 @@ FEWEST = 9
 """Steps of a loop below which a third of them shows nothing."""
 WORTH_A_RESTART = 2.0
 """Seconds of the budget that must be left: less would not even pay for importing torch."""
+TRIAL_SHARE = 0.4
+"""Greatest share of the budget for trying treatments."""
+TREATED_RUNS = 3
+"""How often the script is started for trials: a loop of few iterations ends before they are all done."""
 _DIED = ("failed", "running")
 
 
@@ -59,9 +66,11 @@ def examine(
     show: Callable[[Mapping[str, Any]], None],
     echo: Callable[[str], None] | None = None,
     command: Sequence[str] = (sys.executable, str(PATIENT)),
+    checks: Sequence[Check] = (),
 ) -> RunFolder:
     """Run the script under observation and return the folder of its recording, however it ended.
 
+    What `checks` find is then treated, in a further run of the script, to see whether that helps.
     Raises `UsageError` before anything is started where the target or the folder cannot be used.
     """
     ensure_runnable(settings.target)
@@ -70,54 +79,78 @@ def examine(
     peers = Peers(ranks, ranks.run_of(folder))
     started = time.monotonic()
     plan: Plan | None = Plan(skip=settings.skip, budget=settings.budget)
+
+    def run(config: Mapping[str, Any]) -> Ended:
+        config = {**config, "rank": ranks.rank, "world": ranks.world}
+        attempt = Attempt(command, folder, patience=settings.patience, show=show, echo=echo, alone=peers.gone)
+        return attempt.run(config)
+
     with _termination_as_interrupt(), ranks.announced(settings):
         while plan is not None:
-            attempt = Attempt(command, folder, patience=settings.patience, show=show, echo=echo, alone=peers.gone)
-            ended = attempt.run({**configuration(settings, folder, plan), "rank": ranks.rank, "world": ranks.world})
+            ended = run(configuration(settings, folder, plan))
             seen = _so_far(folder)
             _write_ending(settings, folder, seen, ended, time.monotonic() - started)
             if ranks.world > 1:
-                _meet(settings, folder, peers, ended)
+                meet(folder, peers, ended)
                 break
             if ended.by not in ("itself", "patience") or settings.plan != "check":
                 break
-            plan = next_plan(seen, plan, _left(ended, seen, settings), hung=ended.by == "patience")
+            last, left = plan, _left(ended, seen, settings)
+            plan = next_plan(seen, plan, left, hung=ended.by == "patience")
+            if plan is None and ended.by == "itself":
+                overhead = ended.seconds - (settings.budget - left)
+                _treat(settings, folder, last, left, run, checks=checks, started=started, overhead=overhead)
     return folder
 
 
-def _meet(settings: Settings, folder: RunFolder, peers: Peers, ended: Ended) -> None:
-    """Tell the other ranks how this one has ended; rank 0 adds what they have seen to its own recording."""
-    peers.tell(_rank_end(peers.ranks.rank, folder, ended))
-    if peers.ranks.rank == 0:
-        merge(folder.path, peers.ends())
+def _treat(
+    settings: Settings,
+    folder: RunFolder,
+    plan: Plan,
+    left: float,
+    run: Callable[[Mapping[str, Any]], Ended],
+    *,
+    checks: Sequence[Check],
+    started: float,
+    overhead: float,
+) -> None:
+    """Run the script again with the treatments for what was found; once more for what its end left untried.
 
-
-def _rank_end(rank: int, folder: RunFolder, ended: Ended) -> RankEnd:
+    `overhead` is how long the script takes beside its experiments: one that needs minutes to load its data is not
+    started a second time unasked.
+    """
     seen = _so_far(folder)
-    failure = own_failure(seen)
-    how = {"patience": "hung", "alone": "waited", "overdue": "waited"}.get(ended.by, "finished")
-    if ended.by == "itself" and ended.signal_name:
-        how = "killed"
-    elif ended.by == "itself" and failure is not None:
-        how = "failed"
-    event = next((e for e in reversed(seen.rows(Event)) if e.kind == "timeout"), None) if how == "hung" else failure
-    end = RankEnd(
-        rank=rank,
-        how=how,
-        at=time.time(),
-        last_step=int(ended.last.get("step", -1)),
-        in_collective=in_collective(folder.log),
-    )
-    if event is None:
-        return end
-    return replace(
-        end,
-        text=event.text,
-        experiment=event.experiment,
-        file=event.file,
-        line=event.line,
-        function=event.function,
-    )
+    budget = left if settings.trials == "all" else min(left, TRIAL_SHARE * settings.budget)
+    asked = choice.chosen(seen, checks, settings.trials) if budget >= WORTH_A_RESTART else []
+    if asked and overhead > settings.budget and settings.trials != "all":
+        text = f"no treatment was tried: the script takes {overhead:.0f} s beside the experiments (--trials all)"
+        _write(folder, Event(kind="note", experiment=COAST, text=text))
+        return
+    length = choice.iterations(seen, plan.attempt + 1) if asked else 0
+    for _ in range(TREATED_RUNS):
+        if not asked or budget < WORTH_A_RESTART:
+            break
+        config = configuration(settings, folder, replace(plan, budget=budget))
+        ended = run({**config, "attempt": plan.attempt + 1, "trials": asked, "iterations": length})
+        _write(folder, Environment(name="seconds", value=f"{time.monotonic() - started:.3f}"))
+        if ended.by == "interrupt":
+            _write(folder, Environment(name="interrupted", value="yes"))
+        if ended.by != "itself":
+            break
+        budget -= ended.seconds
+        remaining = choice.left_over(asked, _so_far(folder))
+        ran = int(ended.last.get("iterations") or 0)
+        if len(remaining) == len(asked) and ran in (0, length):
+            break
+        length = ran  # its loop came to an end before ours did
+        # A further start is for what was found, not for what might be of interest beside it.
+        asked = [one for one in remaining if not one["symptom"]]
+
+
+def _write(folder: RunFolder, record: Record) -> None:
+    recorder = Recorder(folder.recording)
+    recorder.add(record)
+    recorder.close()
 
 
 def configuration(settings: Settings, folder: RunFolder, plan: Plan) -> dict[str, Any]:
@@ -211,6 +244,11 @@ def _write_ending(settings: Settings, folder: RunFolder, seen: Recording, ended:
     recorder = Recorder(folder.recording)
     for name, value in facts.items():
         recorder.add(Environment(name=name, value=value))
+    # Written before the script started, or it is not what ran.
+    for file in fingerprints(seen, home=Path.cwd(), since=time.time() - seconds):
+        recorder.add(file)
+    for source in sources(seen):
+        recorder.add(source)
     for event in _ending(folder, ended, seen, settings):
         recorder.add(event)
         # An experiment in which the child died would else read as one that still goes on.

@@ -26,7 +26,8 @@ from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
 from nndoctor.experiments.samples import questions
-from nndoctor.experiments.scan import scans
+from nndoctor.experiments.scan import drifts, scans
+from nndoctor.experiments.ward import Ward
 from nndoctor.feeds.state import RandomState
 from nndoctor.hooks import Hooks, Watcher
 from nndoctor.launcher import clean_traceback, run_module, run_script
@@ -37,6 +38,7 @@ from nndoctor.probes.broadcasts import OPERATIONS, Broadcasts
 from nndoctor.probes.direction import Direction
 from nndoctor.probes.era import Era
 from nndoctor.probes.examples import Examples
+from nndoctor.probes.histograms import Histograms
 from nndoctor.probes.loading import Loading
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
@@ -45,6 +47,7 @@ from nndoctor.probes.own_targets import ANSWERS, OwnTargets
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
 from nndoctor.probes.ranks import Ranks
+from nndoctor.probes.samples import Samples
 from nndoctor.probes.speed import Speed
 from nndoctor.probes.steps import Steps
 from nndoctor.probes.terms import Terms
@@ -68,12 +71,21 @@ class Patient:
         self.session = Session(config, self.recorder)
         self.conductor = Conductor(self.session, self._plan)
         self.conductor.ending.on_stubborn = self._leave
+        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
+        shared = folder.parent if config.rank else folder
+        self.scratch = Scratch(shared / "scratch", self._saved, shared=config.world > 1)
+        self.calls = LatestCalls(self.session)
         era = Era(self.session, self.conductor)
         self.batches = Batches(self.session, self.conductor, era)
+        self.ward = Ward(self.session, self.conductor, era, self.batches) if config.trials else None
+        if self.ward is None:
+            self._attach(era)
+
+    def _attach(self, era: Era) -> None:
+        """Attach every instrument of a check."""
         modules = Modules(self.session, self.conductor, era, self.batches)
         parameters = Parameters(self.session, self.conductor, modules)
         losses = Losses(self.session, self.conductor, era, self.batches)
-        self.calls = LatestCalls(self.session)
         self.functions = CustomFunctions(self.session)
         self.session.listen(self.functions)
         tracer = Tracer(self.session, self.conductor, self.batches)
@@ -98,11 +110,14 @@ class Patient:
         speed = Speed(self.session, self.conductor)
         self.session.listen(speed)
         self.conductor.on_compiled = speed.compiled
-        self.ranks = Ranks(self.session, self.conductor) if config.world > 1 else None
+        histograms, samples = Histograms(self.session), Samples(self.session)
+        modules.on_measured = parameters.on_measured = self.session.guarded(histograms.take)
+        self.batches.on_target = self.session.guarded(samples.target)
+        self.session.listen(histograms)
+        self.session.listen(samples)
+        self.ranks = Ranks(self.session, self.conductor) if self.config.world > 1 else None
         if self.ranks is not None:
             self.session.listen(self.ranks)
-        shared = folder.parent if config.rank else folder
-        self.scratch = Scratch(shared / "scratch", self._saved, shared=config.world > 1)
 
     def run(self) -> int:
         """Run the script to its end, however it ends. Returns the exit code of the process.
@@ -156,6 +171,8 @@ class Patient:
     def _plan(self, conductor: Conductor) -> Plan:
         if self.config.world > 1:
             return observe_only(conductor)
+        if self.ward is not None:
+            return self.ward.plan(conductor)
         return ladder(conductor) if self.config.plan == "ladder" else plan(conductor, self._inspect)
 
     def _inspect(self) -> None:
@@ -190,11 +207,19 @@ class Patient:
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 self.conductor.script_ended(failure)
-                if failure != "interrupted" and self.config.plan == "check" and self.config.rank == 0:
+                if self.ward is not None and failure:
+                    self.ward.failed(failure)
+                elif (
+                    failure != "interrupted"
+                    and self.ward is None
+                    and self.config.plan == "check"
+                    and self.config.rank == 0
+                ):
                     self._compare_splits()
             except Exception as error:  # noqa: BLE001
                 self.session.failed("the end of the run", error)
-        self.session.say(phase="end", force=True)
+        facts = {} if self.ward is None else {"iterations": self.ward.course.iterations}
+        self.session.say(phase="end", force=True, **facts)
 
     def _compare_splits(self) -> None:
         if self.config.scan < 1:
@@ -206,11 +231,12 @@ class Patient:
         state = RandomState()
         with self.session.silence():
             self.session.experiment = OBSERVE
+            drifting = drifts(training)
             for row in (*overlaps(training, validation), *self.batches.overlap_of_calls()):
                 self.session.add(row)
             for answer in questions(self.batches, self.examples):
                 self.session.add(answer)
-            for scan in scans(training, self.batches.roles(), self.config.scan):
+            for scan in scans(training, self.batches.roles(), self.config.scan, drifting):
                 self.session.add(scan)
         state.restore()
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nndoctor.attempt import in_collective
 from nndoctor.errors import RecordingError
 from nndoctor.recording import FILE_NAME, Recorder, Recording
 from nndoctor.records import COAST, OBSERVE, TRAIN, Batch, Event, Rank, RankBatch, RankEnd, RankState, SamplerPass
+from nndoctor.verdict import own_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from nndoctor.attempt import Ended
+    from nndoctor.ranks import Peers
     from nndoctor.records import Record
+    from nndoctor.run_folder import RunFolder
 
 AFTERMATH = (
     "Connection closed by peer",
@@ -26,6 +32,41 @@ AFTERMATH = (
 )
 """What torch.distributed says in a rank whose partner is gone."""
 KINDS = {"failed": "exception", "killed": "killed", "missing": "killed", "hung": "timeout"}
+
+
+def meet(folder: RunFolder, peers: Peers, ended: Ended) -> None:
+    """Tell the other ranks how this one has ended; rank 0 adds what they have seen to its own recording."""
+    peers.tell(_rank_end(peers.ranks.rank, folder, ended))
+    if peers.ranks.rank == 0:
+        merge(folder.path, peers.ends())
+
+
+def _rank_end(rank: int, folder: RunFolder, ended: Ended) -> RankEnd:
+    seen = Recording.open(folder.recording) if folder.recording.exists() else Recording.of([])
+    failure = own_failure(seen)
+    how = {"patience": "hung", "alone": "waited", "overdue": "waited"}.get(ended.by, "finished")
+    if ended.by == "itself" and ended.signal_name:
+        how = "killed"
+    elif ended.by == "itself" and failure is not None:
+        how = "failed"
+    event = next((e for e in reversed(seen.rows(Event)) if e.kind == "timeout"), None) if how == "hung" else failure
+    end = RankEnd(
+        rank=rank,
+        how=how,
+        at=time.time(),
+        last_step=int(ended.last.get("step", -1)),
+        in_collective=in_collective(folder.log),
+    )
+    if event is None:
+        return end
+    return replace(
+        end,
+        text=event.text,
+        experiment=event.experiment,
+        file=event.file,
+        line=event.line,
+        function=event.function,
+    )
 
 
 def merge(run: Path, ends: Sequence[RankEnd]) -> None:

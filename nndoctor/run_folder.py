@@ -37,6 +37,11 @@ class RunFolder:
         return self.path / "findings.json"
 
     @property
+    def report(self) -> Path:
+        """The page."""
+        return self.path / "report.html"
+
+    @property
     def patient(self) -> Path:
         """What the child process is told to do."""
         return self.path / "patient.json"

@@ -7,7 +7,7 @@ how to read it. These tests take most of the time of the whole suite; `-m "not s
 from __future__ import annotations
 
 import pytest
-from accuracy import Case, cases, examine
+from accuracy import RANKS, Case, cases, examine
 
 CASES = cases()
 
@@ -15,6 +15,8 @@ CASES = cases()
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_the_diagnosis_is_as_the_script_expects(case: Case) -> None:
+    if case.missing:
+        pytest.skip(f"not installed: {', '.join(case.missing)} (pip install nndoctor[frameworks])")
     verdict = examine(case, budget=25.0)
     if verdict.problem:  # on a busy machine experiments may have been cut short: what counts is the full budget
         verdict = examine(case, budget=90.0)
@@ -24,5 +26,5 @@ def test_the_diagnosis_is_as_the_script_expects(case: Case) -> None:
 def test_every_check_has_a_sick_script() -> None:
     from nndoctor.catalogue import load_catalogue
 
-    shown = {case.expectation.split()[-1] for case in CASES}
+    shown = {case.expectation.split()[-1] for case in (*CASES, *cases(folders=[RANKS]))}
     assert not set(load_catalogue()) - shown

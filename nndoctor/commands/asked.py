@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from nndoctor import configuration
 from nndoctor.commands.options import Threshold
+from nndoctor.commands.outputs import Format, Output, outputs
 from nndoctor.errors import UsageError
+from nndoctor.reports import patch_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,9 +38,13 @@ class Asked:
     seed: int | None = None
     patience: float = 300.0
     quick: bool = False
+    trials: str = "auto"
+    no_trials: bool = False
     baseline: Path | None = None
     update_baseline: bool = False
     own_checks: Sequence[Path] | None = None
+    diff: bool = False
+    diff_to: Path | None = None
     quiet: bool = False
     verbose: bool = False
     thresholds: Mapping[str, Any] = field(default_factory=dict)
@@ -47,6 +53,17 @@ class Asked:
         """Raise `UsageError` for options that need another one."""
         if self.update_baseline and self.baseline is None:
             raise UsageError("--update-baseline needs --baseline FILE (or the key baseline in the configuration)")
+        if self.diff_to is not None:
+            patch_file.ensure_writable(self.diff_to)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The reports that are wanted. Raises `UsageError` for what cannot be, or cannot be together."""
+        found = outputs(self.formats or ())
+        rival = next((o.format.value for o in found if o.path is None and o.format is not Format.TERMINAL), "")
+        if self.diff and rival:
+            raise UsageError(f"--diff and --format {rival} both want stdout; use --diff-to FILE")
+        return found
 
 
 def given(context: typer.Context) -> dict[str, Any]:

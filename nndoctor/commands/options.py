@@ -31,6 +31,17 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Extent(StrEnum):
+    """Values of `--trials`."""
+
+    AUTO = "auto"
+    ALL = "all"
+    NONE = "none"
+
+
+Trials = Annotated[
+    Extent, typer.Option(help="Treat what was found, to see whether it helps: as time allows, everything, or nothing.")
+]
 Select = Annotated[
     list[str] | None, typer.Option(metavar="CHECKS", help="Only these: slugs or reasons, a,b or repeated.")
 ]
@@ -61,3 +72,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="The verdict in one l
 Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="The script's output, symptoms in full, and what each check says.")
 ]
+Diff = Annotated[
+    bool, typer.Option("--diff", help="Print the edits as a patch for git apply; the report goes to stderr.")
+]
+DiffTo = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the edits as a patch for git apply.")]

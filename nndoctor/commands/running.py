@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nndoctor import doctor
 from nndoctor.commands import showing
 from nndoctor.commands.asked import configured, settled
-from nndoctor.commands.outputs import Output, outputs
+from nndoctor.commands.options import Extent
 from nndoctor.errors import ExitCode, UsageError
 from nndoctor.ranks import Ranks
 from nndoctor.reports import live
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import typer
 
     from nndoctor.commands.asked import Asked
+    from nndoctor.commands.outputs import Output
     from nndoctor.commands.showing import Chosen
     from nndoctor.reports.examined import Examined
 
@@ -47,13 +48,13 @@ def one(context: typer.Context, config: Path | None, target: Target) -> int:
     asked = settled(context, configuration, section)
     if section is not None and not target.arguments:
         target = replace(target, arguments=section.arguments)
-    wanted = outputs(asked.formats or ())
+    wanted = asked.outputs
     ensure_runnable(target)
     if Ranks.of(os.environ).rank > 0:  # rank 0 reports over all of them
         doctor.examine(_settings(asked, target), show=lambda _report: None)
         return int(ExitCode.HEALTHY)
     found = _done(Job(str(target), _settings(asked, target), showing.Chosen.by(asked), Path.cwd()))
-    showing.publish([found], wanted, verbose=asked.verbose, quiet=asked.quiet)
+    showing.publish([found], wanted, asked)
     return int(found.diagnosis.verdict.exit_code)
 
 
@@ -64,7 +65,7 @@ def every(context: typer.Context, config: Path | None) -> int:
         where = configuration.file or "no nndoctor.toml or [tool.nndoctor] from here upwards, and so"
         raise UsageError(f"--all: {where} has no [[target]]; `nndoctor init` writes an example")
     overall = settled(context, configuration)
-    wanted = outputs(overall.formats or ())
+    wanted = overall.outputs
     jobs = []
     for section in configuration.targets:
         asked = settled(context, configuration, section)
@@ -85,7 +86,7 @@ def _all_done(jobs: Sequence[Job], wanted: tuple[Output, ...], asked: Asked) -> 
         found.append(_done(job))
         if found[-1].diagnosis.verdict.exit_code is ExitCode.INTERRUPTED:
             break
-    showing.publish(found, wanted, verbose=asked.verbose, quiet=asked.quiet)
+    showing.publish(found, wanted, asked)
     # The codes are numbered by how bad they are.
     return max(int(each.diagnosis.verdict.exit_code) for each in found)
 
@@ -96,7 +97,7 @@ def _done(job: Job) -> Examined:
     with contextlib.chdir(job.folder):
         with live.line(errors, wanted=not settings.quiet) as show:
             echo = showing.echo_to(errors) if settings.verbose else None
-            folder = doctor.examine(settings, show=show, echo=echo)
+            folder = doctor.examine(settings, show=show, echo=echo, checks=job.chosen.checks)
         return showing.examined(folder, job.chosen, job.name)
 
 
@@ -112,4 +113,5 @@ def _settings(asked: Asked, target: Target) -> Settings:
         verbose=asked.verbose,
         quiet=asked.quiet,
         quick=asked.quick,
+        trials="none" if asked.no_trials or asked.quick else Extent(asked.trials).value,
     )

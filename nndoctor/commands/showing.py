@@ -20,8 +20,9 @@ from nndoctor.errors import ExitCode
 from nndoctor.finding import Severity
 from nndoctor.locating import Locator
 from nndoctor.own_checks import checks_at
+from nndoctor.prescription import prescribe
 from nndoctor.recording import Recording
-from nndoctor.reports import findings_json, terminal
+from nndoctor.reports import findings_json, patch_file, terminal
 from nndoctor.reports.examined import Examined
 from nndoctor.reports.words import clean, plural
 from nndoctor.thresholds import with_thresholds
@@ -83,9 +84,11 @@ def examined(folder: RunFolder, chosen: Chosen, name: str = "") -> Examined:
 
     known = chosen.known if chosen.baseline is None else _updated(chosen, without(()), locator, run)
     judged = without(known)
-    folder.findings.write_text(findings_json.render(run, judged, folder.path), encoding="utf-8")
+    prescription = prescribe(run, judged)
+    folder.findings.write_text(findings_json.render(run, judged, folder.path, prescription), encoding="utf-8")
+    write_page(run, judged, folder)
     name = name or run.environment("target") or folder.path.name
-    return Examined(name, run, judged, folder.path, chosen.checks, chosen.fail_on, locator)
+    return Examined(name, run, judged, folder.path, chosen.checks, chosen.fail_on, locator, prescription)
 
 
 def _updated(chosen: Chosen, diagnosis: Diagnosis, locator: Locator, run: Recording) -> Sequence[Known]:
@@ -104,12 +107,10 @@ def _updated(chosen: Chosen, diagnosis: Diagnosis, locator: Locator, run: Record
     return known
 
 
-def publish(
-    found: Sequence[Examined], outputs: Iterable[Output], *, verbose: bool = False, quiet: bool = False
-) -> None:
-    """Write every report that was asked for."""
-    # Where another format has stdout, the terminal's report goes to stderr.
-    taken = any(o.path is None and o.format is not Format.TERMINAL for o in outputs)
+def publish(found: Sequence[Examined], outputs: Iterable[Output], asked: Asked) -> None:
+    """Write every report that was asked for, and the patch."""
+    # Where something else has stdout, the terminal's report goes to stderr.
+    taken = asked.diff or any(o.path is None and o.format is not Format.TERMINAL for o in outputs)
     for output in outputs:
         if output.format is not Format.TERMINAL:
             output.write(rendered(output, found))
@@ -119,11 +120,22 @@ def publish(
         if output.path is not None:
             console = Console(file=text, width=terminal.WIDEST, highlight=False, markup=False, emoji=False)
         for each in found:
-            terminal.show(each.run, each.diagnosis, each.folder, console, verbose=verbose, quiet=quiet)
+            terminal.show(
+                each.run,
+                each.diagnosis,
+                each.folder,
+                console,
+                each.prescription,
+                verbose=asked.verbose,
+                quiet=asked.quiet,
+            )
         if len(found) > 1:
             _summary(found, console)
         if output.path is not None:
             output.write(text.getvalue())
+    if asked.diff or asked.diff_to is not None:
+        patch = "".join(each.prescription.patch for each in found)
+        patch_file.deliver(patch, asked.diff_to, error_console(), to_stdout=asked.diff)
 
 
 def _summary(found: Sequence[Examined], console: Console) -> None:
@@ -154,6 +166,17 @@ def _reader(locator: Locator) -> Callable[[str], str]:
             return ""
 
     return source
+
+
+def write_page(run: Recording, diagnosis: Diagnosis, folder: RunFolder) -> None:
+    """Write report.html. A fault in the drawing costs the page, not the diagnosis."""
+    from nndoctor.reports import html
+
+    try:
+        folder.report.write_text(html.render(run, diagnosis, folder.path), encoding="utf-8", errors="replace")
+    except Exception as error:  # noqa: BLE001 - whatever it is, findings.json is written and the verdict stands
+        why = clean(" ".join(f"{type(error).__name__}: {error}".split()))
+        error_console().print(Text(f"{folder.report.name} could not be written: {why}"), soft_wrap=True)
 
 
 def output_console() -> Console:

@@ -23,6 +23,7 @@ from nndoctor.records.base import (
 )
 from nndoctor.records.curves import Evaluation
 from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan, TokenTarget
+from nndoctor.records.exhibits import Histogram, Sample, Source
 from nndoctor.records.gradients import GradientCheck
 from nndoctor.records.ladder import Rung
 from nndoctor.records.loading import LoadedNorm, LoadedWeights
@@ -54,7 +55,9 @@ from nndoctor.records.objective import (
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
 from nndoctor.records.ranks import Rank, RankBatch, RankEnd, RankState, SamplerPass
 from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, WorkerRandomness
+from nndoctor.records.sources import SourceFile
 from nndoctor.records.speed import CompiledCalls, Devices
+from nndoctor.records.trials import TRIAL, Trial
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -94,6 +97,7 @@ KINDS: tuple[type[Record], ...] = (
     Clipping,
     SchedulerStep,
     KeptGraphs,
+    SourceFile,
     Evaluation,
     LossTarget,
     LossTerm,
@@ -104,6 +108,10 @@ KINDS: tuple[type[Record], ...] = (
     Devices,
     CompiledCalls,
     Rung,
+    Histogram,
+    Sample,
+    Source,
+    Trial,
     Rank,
     RankState,
     RankBatch,
@@ -128,6 +136,7 @@ __all__ = [
     "STAND_IN",
     "TRACE",
     "TRAIN",
+    "TRIAL",
     "VALIDATION",
     "Backward",
     "Batch",
@@ -147,6 +156,7 @@ __all__ = [
     "Experiment",
     "Forwards",
     "GradientCheck",
+    "Histogram",
     "Independence",
     "KeptGraphs",
     "Labels",
@@ -175,14 +185,18 @@ __all__ = [
     "Recreated",
     "Redraw",
     "Rung",
+    "Sample",
     "SamplerPass",
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",
+    "Source",
+    "SourceFile",
     "Step",
     "StepDirection",
     "TensorStats",
     "TokenTarget",
+    "Trial",
     "Units",
     "ValidationCall",
     "WorkerRandomness",

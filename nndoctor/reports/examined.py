@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nndoctor.diagnose import Diagnosis, Entry
     from nndoctor.finding import Severity
     from nndoctor.locating import Locator
+    from nndoctor.prescription import Prescription
     from nndoctor.recording import Recording
 
 
@@ -30,6 +31,7 @@ class Examined:
     checks: tuple[Check, ...]
     fail_on: Severity | None
     locator: Locator
+    prescription: Prescription
 
     def fails(self, entry: Entry) -> bool:
         """Whether a finding makes the exit code 1."""

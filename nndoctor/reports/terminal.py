@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nndoctor.finding import Severity, names_shown
-from nndoctor.reports import checklist, evidence, remarks
+from nndoctor.reports import checklist, evidence, prescribed, remarks
 from nndoctor.reports.places import shown, source_of
 from nndoctor.reports.words import clean, plural
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from nndoctor.causes import Cause, Fired
     from nndoctor.diagnose import Accepted, Diagnosis, Entry
+    from nndoctor.prescription import Prescription
     from nndoctor.recording import Recording
 
 WIDEST = 100
@@ -39,7 +40,14 @@ VERDICTS = {"healthy": "bold green", "sick": "bold red", "inconclusive": "bold y
 
 
 def show(
-    run: Recording, diagnosis: Diagnosis, folder: Path, console: Console, *, verbose: bool = False, quiet: bool = False
+    run: Recording,
+    diagnosis: Diagnosis,
+    folder: Path,
+    console: Console,
+    prescription: Prescription | None = None,
+    *,
+    verbose: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Print the report. `quiet`: the verdict only. `verbose`: symptoms in full, the checklist with every reason."""
     console.width = min(console.width, WIDEST)
@@ -60,6 +68,8 @@ def show(
     console.print(checklist.draw(diagnosis, verbose=verbose))
     if told := remarks.on_the_run(run, verbose=verbose):
         console.print(Padding(told, (1, 0, 0, 0)))
+    if prescription is not None and prescription.items:
+        console.print(prescribed.draw(prescription, verbose=verbose))
     # Not wrapped: a path that is broken into two lines cannot be copied.
     console.print(Text(f"\nrun: {clean(_from_here(folder))}"), soft_wrap=True)
 
@@ -166,6 +176,9 @@ def _body(entry: Entry) -> Iterator[RenderableType]:
         yield Text(f"in: {clean(names_shown(unnamed, most=NAMES))}", style="dim")
     if not finding.certain:
         yield Text("(inferred, not measured directly)", style="dim")
+    if entry.proof is not None:
+        style = {True: "green", False: "yellow", None: "dim"}[entry.confirmed]
+        yield _hanging(Text.assemble(("trial: ", "bold"), (clean(entry.proof.sentence), style)))
 
 
 def _hanging(text: Text, indent: int = 2) -> RenderableType:

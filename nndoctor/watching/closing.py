@@ -10,7 +10,6 @@ from nndoctor import run_folder
 from nndoctor.cli import guarded
 from nndoctor.commands import showing
 from nndoctor.commands.asked import Asked
-from nndoctor.commands.outputs import outputs
 
 if TYPE_CHECKING:
     from nndoctor.watching.script import Config
@@ -21,9 +20,16 @@ def conclude(config: Config, code: int) -> int:
     sys.stdout.flush()
 
     def report() -> int:
-        asked = Asked(select=config.select, ignore=config.ignore, fail_on=config.fail_on)
+        asked = Asked(
+            select=config.select,
+            ignore=config.ignore,
+            fail_on=config.fail_on,
+            formats=config.formats,
+            verbose=config.verbose,
+            quiet=config.quiet,
+        )
         examined = showing.examined(run_folder.opened(Path(config.run)), showing.Chosen.by(asked))
-        showing.publish([examined], outputs(config.formats), verbose=config.verbose, quiet=config.quiet)
+        showing.publish([examined], asked.outputs, asked)
         return int(examined.diagnosis.verdict.exit_code)
 
     judged = guarded(report)

@@ -14,6 +14,7 @@ from junitparser import JUnitXml
 from nndoctor import Check, Curve, Finding, Measure, Quote, Recording, Severity, Skip, SourceLine, Table, check
 from nndoctor.diagnose import Accepted, diagnose
 from nndoctor.locating import Locator
+from nndoctor.prescription import Prescription
 from nndoctor.records import Environment, Event, Step
 from nndoctor.reports import findings_json, github, junit, sarif
 from nndoctor.reports.examined import Examined
@@ -83,7 +84,7 @@ def examined(root: Path, *records: Any, checks: tuple[Check, ...] = CHECKS, name
     run = Recording.of([*steps, *(Environment(name=k, value=v) for k, v in facts.items()), *records])
     (root / ".git").mkdir(exist_ok=True)
     diagnosis = diagnose(run, checks)
-    return Examined(name, run, diagnosis, root / "run", checks, Severity.ERROR, Locator.of(run))
+    return Examined(name, run, diagnosis, root / "run", checks, Severity.ERROR, Locator.of(run), Prescription())
 
 
 CRASH = Event(kind="exception", text="ValueError: \x1bno", detail="Traceback\x00", file="src/train me.py", line=3)

@@ -59,8 +59,9 @@ def same_data_on_all_ranks(run: Recording, *, min_share: float = 0.9, min_steps:
     rows = run.rows(Rank)
     loader = next((row for row in run.rows(Loader) if row.split == TRAIN), None)
     sampled = any(row.replicas > 1 for row in run.rows(SamplerPass))
+    count = len(set().union(*together))
     yield Finding(
-        message=f"In {same} of {len(together)} steps all {len(set().union(*together))} ranks trained on the same batch.",
+        message=f"In {same} of {len(together)} steps all {count} ranks trained on the same batch.",
         where=SourceLine.of(loader) if loader is not None else None,
         advice="Give each `DistributedSampler` its own `rank`, as torch.distributed numbers the processes."
         if sampled

@@ -1,0 +1,112 @@
+"""nndoctor under torchrun: every rank is a patient, rank 0 reports, and nobody waits for ever.
+
+The scripts of `tests/distributed` say in their first line what is expected; two processes on the CPU run each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from accuracy import RANKS, ROOT, Case, cases
+
+from nndoctor.ranks import Ranks
+from nndoctor.ranks_merged import culprit
+from nndoctor.records import RankEnd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES = cases(folders=[RANKS])
+
+
+def run(script: str, work: Path, *options: str) -> tuple[dict[str, Any], str]:
+    """Run a script on two ranks; return findings.json and what was printed."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*command, "-m", "nndoctor", "check", "-q", "--steps", "20", *options, str(ROOT / RANKS / script)],
+        cwd=work,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    [found] = work.rglob("findings.json")
+    content: dict[str, Any] = json.loads(found.read_text())
+    assert not list((work / "nndoctor-runs").glob(".ranks-*")), "the note of where the run's folder is stays behind"
+    assert not (work / "model.pt").exists(), "a checkpoint was really written"
+    return content, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=[case.script.stem for case in CASES])
+def test_the_ranks_are_judged_together(case: Case, tmp_path: Path) -> None:
+    found, printed = run(case.script.name, tmp_path)
+    errors = [entry["check"] for entry in found["diagnosis"] if entry["severity"] == "error"]
+    assert errors[:1] == ([] if case.expectation == "nothing" else [case.expectation]), printed
+    crashed = [row["check"] for row in found["outcomes"] if row["outcome"] == "crashed"]
+    assert not crashed
+
+
+@pytest.mark.slow
+def test_a_rank_that_dies_is_named(tmp_path: Path) -> None:
+    found, printed = run("rank_dies.py", tmp_path)
+    assert found["status"] == "crashed"
+    assert "rank 1: ValueError: no such file: shard-1.npy" in " ".join(printed.split())
+
+
+@pytest.mark.slow
+def test_a_rank_that_hangs_is_named(tmp_path: Path) -> None:
+    found, printed = run("rank_hangs.py", tmp_path, "--patience", "12")
+    assert found["status"] == "inconclusive"
+    assert "rank 1: hung: no progress for 12 s" in " ".join(printed.split())
+
+
+def test_the_rank_that_died_first_is_to_blame_not_those_that_lost_it() -> None:
+    lost = RankEnd(rank=0, how="failed", text="RuntimeError: Connection closed by peer [127.0.0.1]", at=1.0)
+    died = RankEnd(rank=1, how="failed", text="ValueError: bad sample", at=2.0)
+    also = RankEnd(rank=2, how="killed", text="killed by SIGKILL", at=3.0)
+    assert culprit([lost, died, also]) is died
+
+
+def test_of_ranks_that_hang_the_one_outside_of_a_collective_is_to_blame() -> None:
+    waits = RankEnd(rank=0, how="hung", last_step=9, in_collective=True)
+    sleeps = RankEnd(rank=1, how="hung", last_step=9)
+    assert culprit([waits, sleeps]) is sleeps
+
+
+def test_of_ranks_that_all_stand_in_collectives_the_slowest_is_to_blame() -> None:
+    ends = [RankEnd(rank=rank, how="hung", last_step=9 - rank, in_collective=True) for rank in range(3)]
+    assert culprit(ends) is ends[2]
+
+
+def test_a_rank_of_which_nothing_is_heard_is_to_blame() -> None:
+    silent = RankEnd(rank=1, how="missing")
+    assert culprit([RankEnd(rank=0, how="waited"), silent]) is silent
+    assert culprit([RankEnd(rank=0), RankEnd(rank=1)]) is None
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"RANK": "0"},
+        {"RANK": "0", "WORLD_SIZE": "1"},
+        {"RANK": "x", "WORLD_SIZE": "2"},
+        {"RANK": "2", "WORLD_SIZE": "2"},
+    ],
+)
+def test_one_process_alone(environment: dict[str, str]) -> None:
+    assert Ranks.of(environment) == Ranks()
+
+
+def test_ranks_of_one_launch_share_a_name() -> None:
+    launch = {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500", "TORCHELASTIC_RUN_ID": "a/b"}
+    one, other = (Ranks.of({**launch, "RANK": rank}) for rank in ("0", "1"))
+    assert one.key == other.key
+    assert "/" not in one.key
