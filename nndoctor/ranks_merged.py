@@ -82,7 +82,10 @@ def merge(run: Path, ends: Sequence[RankEnd]) -> None:
     for end in ends:
         recorder.add(replace(end, culprit=end is guilty))
     if guilty is not None and guilty.rank != 0:
-        recorder.add(_event(guilty))
+        event = _event(guilty)
+        recorder.add(event)
+        if event.kind == "timeout":  # it was ended for that, and rank 0 may have failed of losing it
+            recorder.add(replace(event, kind="killed"))
     recorder.close()
 
 

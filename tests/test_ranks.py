@@ -63,7 +63,7 @@ def test_a_rank_that_dies_is_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_rank_that_hangs_is_named(tmp_path: Path) -> None:
     found, printed = run("rank_hangs.py", tmp_path, "--patience", "12")
-    assert found["status"] == "inconclusive"
+    assert found["status"] == "crashed"
     assert "rank 1: hung: no progress for 12 s" in " ".join(printed.split())
 
 

@@ -42,7 +42,11 @@ class Watch:
         self.diagnosis: Diagnosis | None = None
         self._watched = WatchedRun(self.run, overhead=overhead, on_nan=on_nan, facts={"target": name, "script": name})
         for model in models:
-            self._watched.monitor.names.learn(model)
+            self.learn(model)
+
+    def learn(self, model: nn.Module) -> None:
+        """Give a model its name in the reports, where it was not known when the watch was made."""
+        self._watched.monitor.names.learn(model)
 
     def __enter__(self) -> Self:
         self._watched.begin()
