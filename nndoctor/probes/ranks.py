@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from nndoctor.feeds.tree import leaves
 from nndoctor.names import NOWHERE, Place
-from nndoctor.records import OBSERVE, Rank, RankState, SamplerPass
+from nndoctor.records import OBSERVE, Event, Rank, RankState, SamplerPass
 from nndoctor.session import Call, Listener, Session
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ COLLECTIVES = (
     "reduce_scatter",
     "reduce_scatter_tensor",
 )
+
+SHARDED = "its parameters are spread over the ranks (FSDP2), where only `nndoctor watch` can look"
 
 
 class Ranks(Listener):
@@ -74,7 +76,11 @@ class Ranks(Listener):
         return collective
 
     def outer_call(self, call: Call) -> None:
-        """Note whether the model is called through the wrapper that averages gradients."""
+        """Note whether the model is called through the wrapper that averages gradients; leave sharded ones alone."""
+        if any(hasattr(p, "to_local") for p in call.module.parameters()):
+            # Every look at such a parameter is a collective, and the other ranks might not look at the same time.
+            self.session.add(Event(kind="exception", text=SHARDED))
+            self.conductor.ending.stop(SHARDED)
         if call.grad and self.session.experiment == OBSERVE and next(call.module.parameters(), None) is not None:
             self._through_wrapper = self._through_wrapper or isinstance(call.module, DistributedDataParallel)
             self._place = call.place
