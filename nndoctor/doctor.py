@@ -81,7 +81,8 @@ def examine(
     plan: Plan | None = Plan(skip=settings.skip, budget=settings.budget)
 
     def run(config: Mapping[str, Any]) -> Ended:
-        config = {**config, "rank": ranks.rank, "world": ranks.world}
+        if ranks.world > 1:
+            config = {**config, "rank": ranks.rank, "world": ranks.world}
         attempt = Attempt(command, folder, patience=settings.patience, show=show, echo=echo, alone=peers.gone)
         return attempt.run(config)
 

@@ -62,9 +62,9 @@ def test_a_rank_that_dies_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_rank_that_hangs_is_named(tmp_path: Path) -> None:
-    found, printed = run("rank_hangs.py", tmp_path, "--patience", "12")
+    found, printed = run("rank_hangs.py", tmp_path, "--patience", "40")
     assert found["status"] == "crashed"
-    assert "rank 1: hung: no progress for 12 s" in " ".join(printed.split())
+    assert "rank 1: hung: no progress for 40 s" in " ".join(printed.split())
 
 
 def test_the_rank_that_died_first_is_to_blame_not_those_that_lost_it() -> None:
