@@ -18,6 +18,7 @@ from nndoctor import run_folder
 from nndoctor.attempt import Attempt, Ended, last_user_frame
 from nndoctor.recording import Recorder, Recording
 from nndoctor.records import OBSERVE, Environment, Event, Experiment
+from nndoctor.sources import sources
 from nndoctor.target import ensure_runnable
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ def _write_ending(settings: Settings, folder: RunFolder, seen: Recording, ended:
     recorder = Recorder(folder.recording)
     for name, value in facts.items():
         recorder.add(Environment(name=name, value=value))
+    for source in sources(seen):
+        recorder.add(source)
     for event in _ending(folder, ended, seen, settings):
         recorder.add(event)
         # An experiment in which the child died would else read as one that still goes on.

@@ -23,6 +23,7 @@ from nndoctor.records.base import (
 )
 from nndoctor.records.curves import Evaluation
 from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan, TokenTarget
+from nndoctor.records.exhibits import Histogram, Sample, Source
 from nndoctor.records.gradients import GradientCheck
 from nndoctor.records.ladder import Rung
 from nndoctor.records.loading import LoadedNorm, LoadedWeights
@@ -103,6 +104,9 @@ KINDS: tuple[type[Record], ...] = (
     Devices,
     CompiledCalls,
     Rung,
+    Histogram,
+    Sample,
+    Source,
     Experiment,
     Event,
     Environment,
@@ -141,6 +145,7 @@ __all__ = [
     "Experiment",
     "Forwards",
     "GradientCheck",
+    "Histogram",
     "Independence",
     "KeptGraphs",
     "Labels",
@@ -165,9 +170,11 @@ __all__ = [
     "Recreated",
     "Redraw",
     "Rung",
+    "Sample",
     "Scan",
     "SchedulerStep",
     "SoftmaxCall",
+    "Source",
     "Step",
     "StepDirection",
     "TensorStats",
