@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from nndoctor.check import Check
+    from nndoctor.diagnose import Diagnosis
     from nndoctor.finding import Severity
     from nndoctor.run_folder import RunFolder
 
@@ -49,6 +50,7 @@ def conclude(
     diagnosis = diagnose(run, chosen.checks, deselected=chosen.deselected, fail_on=chosen.fail_on)
     document = findings_json.render(run, diagnosis, folder.path)
     folder.findings.write_text(document, encoding="utf-8")
+    write_events(run, diagnosis, folder)
     if Format.JSON in formats:
         sys.stdout.write(document)
     if Format.TERMINAL in formats or not formats:
@@ -56,6 +58,17 @@ def conclude(
         console = error_console() if Format.JSON in formats else output_console()
         terminal.show(run, diagnosis, folder.path, console, verbose=verbose, quiet=quiet)
     return int(diagnosis.verdict.exit_code)
+
+
+def write_events(run: Recording, diagnosis: Diagnosis, folder: RunFolder) -> None:
+    """Write what TensorBoard reads. A fault in it costs the event files, not the diagnosis."""
+    from nndoctor.reports import tensorboard
+
+    try:
+        tensorboard.update(run, diagnosis, folder.events)
+    except Exception as error:  # noqa: BLE001 - whatever it is, findings.json is written and the verdict stands
+        why = clean(" ".join(f"{type(error).__name__}: {error}".split()))
+        error_console().print(Text(f"{folder.events} could not be written: {why}"), soft_wrap=True)
 
 
 def output_console() -> Console:

@@ -1,4 +1,4 @@
-"""A process beside a watched training that looks at its recording now and then and says what is new.
+"""A process beside a watched training that looks at its recording now and then, for TensorBoard, and says what is new.
 
 It runs at low priority, rests fifty times as long as it worked, and ends with the training, however that ends.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nndoctor.diagnose import Diagnosis
+
 SHORTEST = 15.0
 """Seconds between two looks, at least."""
 REST = 50.0
@@ -24,12 +27,9 @@ TICK = 1.0
 
 
 @contextlib.contextmanager
-def beside(run: str, *, wanted: bool) -> Iterator[None]:
-    """Have a vigil while the body runs."""
-    if not wanted:
-        yield
-        return
-    command = [sys.executable, "-m", "nndoctor.watching.vigil", run, str(os.getpid())]
+def beside(run: str, *, quiet: bool) -> Iterator[None]:
+    """Have a vigil while the body runs. `quiet`: it writes what TensorBoard shows, and says nothing."""
+    command = [sys.executable, "-m", "nndoctor.watching.vigil", run, str(os.getpid()), *(["quiet"] if quiet else [])]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
     try:
         yield
@@ -39,29 +39,52 @@ def beside(run: str, *, wanted: bool) -> Iterator[None]:
             process.wait(timeout=5)
 
 
-def keep(run: Path, process: int) -> None:
+def keep(run: Path, process: int, *, quiet: bool = False) -> None:
     """Look until the process has gone."""
     from nndoctor.catalogue import load_catalogue
     from nndoctor.diagnose import diagnose
-    from nndoctor.finding import Severity
-    from nndoctor.recording import FILE_NAME, Recording
+    from nndoctor.recording import Recording
+    from nndoctor.reports import tensorboard
+    from nndoctor.run_folder import opened
 
+    folder = opened(run)
     checks = list(load_catalogue().values())
     told: set[tuple[str, str]] = set()
     rest = SHORTEST
     while _sleep(rest, process):
         began = time.monotonic()
-        if not (run / FILE_NAME).exists():
+        if not folder.recording.exists():
             continue
         with contextlib.suppress(Exception):  # a look that fails is no reason to disturb anybody
-            for entry in diagnose(Recording.open(run / FILE_NAME), checks).entries:
-                key = (entry.check.name, str(entry.where))
-                if entry.severity >= Severity.WARNING and key not in told:
-                    told.add(key)
-                    place = f" ({entry.where})" if entry.where else ""
-                    sys.stderr.write(f"nndoctor: {entry.severity.label} {entry.check.name}{place}: {entry.title}\n")
-                    sys.stderr.flush()
+            seen = Recording.open(folder.recording)
+            diagnosis = diagnose(seen, checks)
+            if not quiet:
+                _tell(diagnosis, told)
+            with _undisturbed():
+                tensorboard.update(seen, diagnosis, folder.events, final=False)
         rest = max(SHORTEST, REST * (time.monotonic() - began))
+
+
+def _tell(diagnosis: Diagnosis, told: set[tuple[str, str]]) -> None:
+    from nndoctor.finding import Severity
+
+    for entry in diagnosis.entries:
+        key = (entry.check.name, str(entry.where))
+        if entry.severity >= Severity.WARNING and key not in told:
+            told.add(key)
+            place = f" ({entry.where})" if entry.where else ""
+            sys.stderr.write(f"nndoctor: {entry.severity.label} {entry.check.name}{place}: {entry.title}\n")
+            sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let the end of the training wait for the body: event files cut off in between would be written twice."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _sleep(seconds: float, process: int) -> bool:
@@ -77,4 +100,4 @@ def _sleep(seconds: float, process: int) -> bool:
 if __name__ == "__main__":
     with contextlib.suppress(OSError):
         os.nice(10)
-    keep(Path(sys.argv[1]), int(sys.argv[2]))
+    keep(Path(sys.argv[1]), int(sys.argv[2]), quiet="quiet" in sys.argv[3:])
