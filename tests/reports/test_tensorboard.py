@@ -48,7 +48,8 @@ UNLIMITED = {"scalars": 0, "images": 0, "histograms": 0, "tensors": 0, "compress
 @check("loss-odd", reason="R19", severity=Severity.ERROR, needs=[])
 def loss_odd(_run: Recording) -> Iterator[Finding]:
     """The loss is odd."""
-    yield Finding(message="It is *very* odd: <b>7</b>.", advice="Mend it.", where=SourceLine("train.py", 2, "main"))
+    message = "It is *very* odd: <b>7</b>, see `my_loss()`."
+    yield Finding(message=message, advice="Mend it.", where=SourceLine("train.py", 2, "main"))
 
 
 def steps(*losses: float, experiment: str = "observe", segment: int = 0) -> list[Record]:
@@ -141,7 +142,7 @@ def test_findings_as_text_that_is_no_markup(tmp_path):
     said = text(tmp_path, "diagnosis")
     assert said.startswith("# sick: my\\_train.py")
     assert "## error R19 loss-odd: The loss is odd." in said
-    assert r"It is \*very\* odd: \<b\>7\</b\>." in said
+    assert r"It is \*very\* odd: &lt;b&gt;7&lt;/b&gt;, see `my_loss()`." in said
     assert "at **train.py:2** in main" in said
     assert "**Do:** Mend it." in said
     assert escaped("a\x1b[31m|b\n" + "x" * 300).startswith("a\N{REPLACEMENT CHARACTER}\\[31m\\|b x")
@@ -248,4 +249,4 @@ def test_many_layers_share_what_may_be_written():
     curves = of_the_layers(Recording.of(rows))
     kept = list(news(curves, {}, buckets=buckets_of_layers(curves), final=True))
     assert len(kept) <= 2 * BUCKETS_OF_ALL_LAYERS + 2 * len(curves)
-    assert buckets_of_layers(dict.fromkeys(map(str, range(10_000)), [])) == 5
+    assert buckets_of_layers({str(i): [] for i in range(10_000)}) == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING
 
@@ -33,10 +34,15 @@ def texts(run: Recording, diagnosis: Diagnosis) -> dict[str, str]:
 
 
 def escaped(text: str, longest: int = LONGEST) -> str:
-    """Return a user's text so that Markdown shows it as it is, on one line."""
+    """Return a user's text so that Markdown shows it as it is, on one line. Code between backticks stays code."""
     line = " ".join(clean(text).split())
     line = line if len(line) <= longest else f"{line[: longest - 3]}..."
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&])", r"\\\1", line)
+    parts = re.split(r"(`[^`]+`)", line)
+    return "".join(part if index % 2 else _plain(part) for index, part in enumerate(parts))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]()#+!|~])", r"\\\1", html.escape(text, quote=False))
 
 
 def _diagnosis(run: Recording, diagnosis: Diagnosis) -> str:
