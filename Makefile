@@ -9,7 +9,7 @@ SICK := sample_projects/zoo/missing-zero-grad/sick.py
 # One thread for each process: more only get in each other's way with networks this small.
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup demo check fast test accuracy readme lock clean
+.PHONY: setup demo check fast test accuracy curves prescription docs readme lock clean
 
 setup: $(STAMP)
 
@@ -37,6 +37,12 @@ fast: $(STAMP)
 test: $(STAMP)
 	$(BIN)/pytest -n 2
 
+# The page of all checks, and the site in build/site; warnings are errors.
+docs: $(STAMP)
+	$(BIN)/nndoctor checks --format markdown > docs/checks.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 # The captures and the table of checks in README.md, as the commands really print them.
 readme: $(STAMP)
 	$(BIN)/python benchmarks/readme.py
@@ -44,6 +50,13 @@ readme: $(STAMP)
 # The zoo, the healthy samples: how often is the first entry of the diagnosis the fault?
 accuracy: $(STAMP)
 	$(BIN)/python benchmarks/accuracy.py
+
+# Synthetic and real training curves: how often are they given their class?
+curves: $(STAMP)
+	$(BIN)/python benchmarks/curves.py
+# Patches of the zoo's sick scripts, applied to copies and checked again: how many are healthy then?
+prescription: $(STAMP)
+	$(BIN)/python benchmarks/prescription.py
 
 # Write the pins anew, from what is installed. "+cpu" and the like name an index, not a version.
 lock:

@@ -26,27 +26,36 @@ SHORTEST = 3
 """Letters of a part of a slug from which on it is worth a suggestion."""
 
 
-def load_catalogue(group: str = GROUP) -> dict[str, Check]:
-    """Return all installed checks by name, in the order of their reasons.
+def load_catalogue(group: str = GROUP, *, own: Iterable[Check] = ()) -> dict[str, Check]:
+    """Return all installed checks by name, and the user's `own` ones, in the order of their reasons.
 
     Raises `NndoctorError`, in one line, where a package of checks cannot be imported or two checks share a name.
     """
     found: dict[str, Check] = {}
-    for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value)):
-        for each in checks_of(point.value, source=point.dist.name if point.dist else point.value):
-            other = found.setdefault(each.name, each)
-            if other is not each:
-                raise NndoctorError(f"two checks are named {each.name}: {_module(other)} and {_module(each)}")
+    installed = (
+        each
+        for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value))
+        for each in checks_of(point.value, source=point.dist.name if point.dist else point.value)
+    )
+    for each in (*installed, *own):
+        other = found.setdefault(each.name, each)
+        if other is not each:
+            raise NndoctorError(f"two checks are named {each.name}: {_module(other)} and {_module(each)}")
     return dict(sorted(found.items(), key=lambda item: (position(item[1].reason), item[0])))
 
 
 def checks_of(package: str, *, source: str = "") -> Iterator[Check]:
     """Import a package with all its modules and yield the checks that are defined in them."""
     for module in _modules(package, source or package):
-        for value in list(vars(module).values()):
-            # A check imported from elsewhere belongs to where it was defined.
-            if isinstance(value, Check) and _module(value) == module.__name__:
-                yield value
+        yield from checks_in(module)
+
+
+def checks_in(module: ModuleType) -> Iterator[Check]:
+    """Yield the checks that are defined in a module."""
+    for value in list(vars(module).values()):
+        # A check imported from elsewhere belongs to where it was defined.
+        if isinstance(value, Check) and _module(value) == module.__name__:
+            yield value
 
 
 def choose(checks: Iterable[Check], *, select: Sequence[str] = (), ignore: Sequence[str] = ()) -> list[Check]:

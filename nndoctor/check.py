@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from nndoctor.finding import Finding, Severity
     from nndoctor.recording import Recording
@@ -26,10 +26,16 @@ class Check:
     function: Callable[..., Iterator[Finding]]
     watched: bool = False
     """Whether a recording of `watch` is enough: no experiments, and a close look at sampled steps only."""
+    bound: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Values of options that the user's configuration sets in place of the defaults."""
 
     def __call__(self, run: Recording, **options: Any) -> list[Finding]:
         """Run the check on one recording. Raises `Skip` where it cannot judge it."""
-        return list(self.function(run, **options))
+        return list(self.function(run, **{**self.bound, **options}))
+
+    def with_options(self, options: Mapping[str, Any]) -> Check:
+        """Return the check with these values in place of its defaults."""
+        return replace(self, bound={**self.bound, **options})
 
     @property
     def documentation(self) -> str:
@@ -43,9 +49,9 @@ class Check:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Name and default of every option, read from the function's signature."""
+        """Name and value of every option: the default in the function's signature, or what the configuration says."""
         parameters = inspect.signature(self.function).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return {p.name: self.bound.get(p.name, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
 def check(

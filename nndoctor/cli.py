@@ -13,7 +13,9 @@ import typer
 import nndoctor
 from nndoctor.commands.check import check
 from nndoctor.commands.checks import checks
+from nndoctor.commands.curves import curves
 from nndoctor.commands.explain import explain
+from nndoctor.commands.init import init
 from nndoctor.commands.ladder import ladder
 from nndoctor.commands.report import report
 from nndoctor.commands.watch import watch
@@ -34,8 +36,10 @@ app.command(context_settings={"allow_interspersed_args": False})(check)
 app.command(context_settings={"allow_interspersed_args": False})(watch)
 app.command(context_settings={"allow_interspersed_args": False})(ladder)
 app.command()(report)
+app.command()(curves)
 app.command()(checks)
 app.command()(explain)
+app.command()(init)
 
 
 def _version(*, wanted: bool) -> None:

@@ -115,12 +115,21 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """A finding that the user has accepted: it is shown, and counts for nothing. `by` says how it was accepted."""
+
+    entry: Entry
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """All that a report shows of the checks: the verdict, causes with their symptoms, every check's outcome."""
 
     verdict: Verdict
     causes: tuple[Cause, ...]
     outcomes: tuple[Outcome, ...]
+    accepted: tuple[Accepted, ...] = ()
 
     @property
     def entries(self) -> list[Entry]:

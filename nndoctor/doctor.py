@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nndoctor import run_folder
 from nndoctor.attempt import Attempt, Ended, last_user_frame
+from nndoctor.prescription.files import fingerprints
 from nndoctor.recording import Recorder, Recording
 from nndoctor.records import OBSERVE, Environment, Event, Experiment
 from nndoctor.sources import sources
@@ -90,6 +91,7 @@ def configuration(settings: Settings, folder: RunFolder, plan: Plan) -> dict[str
         "steps": plan.steps or settings.steps,
         "scan": settings.scan,
         "seed": settings.seed,
+        "quick": settings.quick,
         "skip": list(plan.skip),
         "no_cut": plan.no_cut,
         "already": list(plan.already),
@@ -170,6 +172,9 @@ def _write_ending(settings: Settings, folder: RunFolder, seen: Recording, ended:
         recorder.add(Environment(name=name, value=value))
     for source in sources(seen):
         recorder.add(source)
+    # Written before the script started, or it is not what ran.
+    for file in fingerprints(seen, home=Path.cwd(), since=time.time() - seconds):
+        recorder.add(file)
     for event in _ending(folder, ended, seen, settings):
         recorder.add(event)
         # An experiment in which the child died would else read as one that still goes on.

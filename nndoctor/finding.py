@@ -32,6 +32,7 @@ class Status(StrEnum):
     PASSED = "passed"
     FINDING = "finding"
     NOTE = "note"
+    ACCEPTED = "accepted"
     SKIPPED = "skipped"
     CRASHED = "crashed"
 

@@ -25,7 +25,7 @@ from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
 from nndoctor.experiments.samples import questions
-from nndoctor.experiments.scan import scans
+from nndoctor.experiments.scan import drifts, scans
 from nndoctor.feeds.state import RandomState
 from nndoctor.hooks import Hooks, Watcher
 from nndoctor.launcher import clean_traceback, run_module, run_script
@@ -195,11 +195,12 @@ class Patient:
         state = RandomState()
         with self.session.silence():
             self.session.experiment = OBSERVE
+            drifting = drifts(training)
             for row in (*overlaps(training, validation), *self.batches.overlap_of_calls()):
                 self.session.add(row)
             for answer in questions(self.batches, self.examples):
                 self.session.add(answer)
-            for scan in scans(training, self.batches.roles(), self.config.scan):
+            for scan in scans(training, self.batches.roles(), self.config.scan, drifting):
                 self.session.add(scan)
         state.restore()
 

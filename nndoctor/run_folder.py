@@ -71,8 +71,13 @@ def opened(path: Path) -> RunFolder:
     return RunFolder((path.parent if path.is_file() else path).absolute())
 
 
+def fitting(name: str) -> str:
+    """Return a name as one of a folder."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip(".") or "run"
+
+
 def _fresh(parent: Path, name: str) -> Path:
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip(".") or "run"
+    stem = fitting(name)
     base = f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     names = (base if number == 1 else f"{base}-{number}" for number in count(1))
     for candidate in names:

@@ -44,6 +44,7 @@ class Config:
     steps: int = 40
     scan: int = 2000
     seed: int | None = None
+    quick: bool = False
     skip: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     """Experiments besides `observe` that are wanted; empty: all."""

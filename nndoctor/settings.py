@@ -49,6 +49,8 @@ class Settings:
     """Seconds without any progress after which the script counts as hanging."""
     verbose: bool = False
     quiet: bool = False
+    quick: bool = False
+    """Only the cheap experiments."""
     skip: tuple[str, ...] = field(default=())
     plan: str = "check"
     """Which experiments the patient makes: `check` or `ladder`."""

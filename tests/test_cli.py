@@ -39,7 +39,7 @@ def test_the_commands() -> None:
     text = subprocess.run(
         [sys.executable, "-m", "nndoctor", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for word in ("check", "report", "checks", "explain", "--version", "130 interrupted"):
+    for word in ("check", "report", "checks", "explain", "init", "--version", "130 interrupted"):
         assert word in text
 
 
@@ -49,12 +49,17 @@ def test_the_commands() -> None:
         (
             "check",
             (
-                "-m --select --ignore --fail-on --out --budget --steps --scan --seed --patience --format -q --quiet -v "
-                "--verbose"
+                "-m --all --config --quick --baseline --update-baseline --checks --select --ignore --fail-on "
+                "--out --budget --steps --scan --seed --patience --format --diff --diff-to -q --quiet -v --verbose"
             ),
         ),
-        ("report", "--select --ignore --fail-on --format -q -v"),
+        (
+            "report",
+            "--config --baseline --update-baseline --checks --select --ignore --fail-on --format --diff --diff-to "
+            "-q -v",
+        ),
         ("checks", "--format"),
+        ("curves", "--train --val --metric --x --picture --fail-on --format"),
         ("explain", ""),
     ],
 )
@@ -74,7 +79,9 @@ def test_version_and_no_command(capsys: pytest.CaptureFixture[str]) -> None:
 HEAVY = ("torch", "pandas", "sklearn", "scipy", "numpy")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["checks"], ["explain", "R18"], ["check", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["checks"], ["explain", "R18"], ["check", "--help"], ["curves", "--help"]]
+)
 def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
     code = f"import sys; from nndoctor import cli; cli.run({arguments!r}); print(sorted(sys.modules), file=sys.stderr)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr

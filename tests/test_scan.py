@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,15 @@ import pytest
 import torch
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
-from nndoctor.experiments.scan import scan, scans
+from nndoctor.experiments.scan import drifts, scan, scans
 from nndoctor.records import Scan
 
 ROLES = {"0": "input", "1": "target"}
 
 
 def looked_at(dataset: Any, roles: dict[str, str] | None = None) -> Scan:
-    return scan(dataset, ROLES if roles is None else roles, time.monotonic() + 60)
+    row = scan(dataset, ROLES if roles is None else roles, time.monotonic() + 60)
+    return replace(row, **drifts({"a": dataset}).get(id(dataset), {}))
 
 
 class Listed(Dataset[Any]):

@@ -8,16 +8,22 @@ from typing import Annotated
 import typer
 
 from nndoctor.commands import options
-from nndoctor.settings import Settings, Target
+from nndoctor.errors import UsageError
+from nndoctor.settings import Target
 
 
 def check(
-    program: Annotated[str, typer.Argument(metavar="SCRIPT", help="The training script, or with -m a module.")],
+    context: typer.Context,
+    program: Annotated[
+        str | None, typer.Argument(metavar="SCRIPT", help="The training script, or with -m a module.")
+    ] = None,
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[ARGS]...", help="What follows belongs to the script.")
     ] = None,
     *,
     module: Annotated[bool, typer.Option("-m", help="SCRIPT is the name of a module, as with python -m.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every target of the configuration, no SCRIPT.")] = False,
+    config: options.Config = None,
     select: options.Select = None,
     ignore: options.Ignore = None,
     fail_on: options.FailOn = options.Threshold.ERROR,
@@ -31,7 +37,13 @@ def check(
     patience: Annotated[
         float, typer.Option(metavar="SECONDS", help="Without progress for so long, the script counts as hanging.")
     ] = 300.0,
+    quick: Annotated[bool, typer.Option("--quick", help="Only the cheap experiments, in some 10 s.")] = False,
+    baseline: options.Baseline = None,
+    update_baseline: options.UpdateBaseline = False,
+    own_checks: options.OwnChecks = None,
     formats: options.Formats = None,
+    diff: options.Diff = False,
+    diff_to: options.DiffTo = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -39,25 +51,13 @@ def check(
 
     The script is not changed, and its files are not overwritten. Options of nndoctor come before the script.
     """
-    from nndoctor import doctor
-    from nndoctor.commands import showing
-    from nndoctor.reports import live
+    from nndoctor.commands import running
 
-    settings = Settings(
-        target=Target(name=program, is_module=module, arguments=tuple(arguments or ())),
-        out=out,
-        budget=budget,
-        steps=steps,
-        scan=scan,
-        seed=seed,
-        patience=patience,
-        verbose=verbose,
-        quiet=quiet,
-    )
-    chosen = showing.Chosen.by(select or [], ignore or [], fail_on.severity)
-    errors = showing.error_console()
-    with live.line(errors, wanted=not quiet) as show:
-        echo = showing.echo_to(errors) if verbose else None
-        folder = doctor.examine(settings, show=show, echo=echo)
-    code = showing.conclude(folder, chosen, formats or [], verbose=verbose, quiet=quiet)
-    raise typer.Exit(code)
+    if every and program:
+        raise UsageError(f"--all takes the targets of the configuration; leave {program} out")
+    if every:
+        raise typer.Exit(running.every(context, config))
+    if not program:
+        raise UsageError("SCRIPT is missing (or --all, for every target of the configuration); see `nndoctor check -h`")
+    target = Target(name=program, is_module=module, arguments=tuple(arguments or ()))
+    raise typer.Exit(running.one(context, config, target))

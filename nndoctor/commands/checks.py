@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from nndoctor.commands import options  # noqa: TC001 - typer reads the annotations
+
 
 class ListFormat(StrEnum):
     """Values of `--format`."""
@@ -21,6 +23,7 @@ class ListFormat(StrEnum):
 def checks(
     *,
     formats: Annotated[ListFormat, typer.Option("--format", help="How to print.")] = ListFormat.TERMINAL,
+    own_checks: options.OwnChecks = None,
 ) -> None:
     """List all checks: name, reason, severity, title."""
     from rich import box
@@ -29,8 +32,10 @@ def checks(
 
     from nndoctor.catalogue import load_catalogue
     from nndoctor.commands.showing import output_console
+    from nndoctor.own_checks import checks_at
 
-    everything = load_catalogue().values()
+    own = [check for path in own_checks or [] for check in checks_at(path)]
+    everything = load_catalogue(own=own).values()
     if formats is ListFormat.JSON:
         rows = [
             {"check": c.name, "reason": c.reason, "severity": c.severity.label, "title": c.title} for c in everything

@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
+from nndoctor.commands import options  # noqa: TC001 - typer reads the annotations
+
 
 def explain(
     term: Annotated[str, typer.Argument(metavar="CHECK|REASON", help="A name as in `nndoctor checks`, or R23.")],
+    *,
+    own_checks: options.OwnChecks = None,
 ) -> None:
     """Explain a check: what it looks at, why it matters, what to do, when it is wrong."""
     from rich.markdown import Markdown
@@ -16,10 +20,12 @@ def explain(
 
     from nndoctor.catalogue import find, load_catalogue, reason_code
     from nndoctor.commands.showing import output_console
+    from nndoctor.own_checks import checks_at
     from nndoctor.reasons import REASONS
     from nndoctor.reports.terminal import WIDEST
 
-    found = find(term, load_catalogue().values())
+    own = [check for path in own_checks or [] for check in checks_at(path)]
+    found = find(term, load_catalogue(own=own).values())
     console = output_console()
     console.width = min(console.width, WIDEST)
     if not found or found[0].name != term.strip().lower():

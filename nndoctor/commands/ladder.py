@@ -26,7 +26,7 @@ def ladder(
     patience: Annotated[
         float, typer.Option(metavar="SECONDS", help="Without progress for so long, the script counts as hanging.")
     ] = 300.0,
-    formats: options.Formats = None,
+    formats: options.PlainFormats = None,
     quiet: options.Quiet = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show the script's output.")] = False,
 ) -> None:

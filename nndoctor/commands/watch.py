@@ -48,10 +48,14 @@ def watch(
     """
     from nndoctor import run_folder
     from nndoctor.commands import showing
+    from nndoctor.commands.asked import Asked
+    from nndoctor.commands.outputs import outputs
     from nndoctor.target import ensure_runnable
 
     share = parsed_share(overhead)
-    showing.Chosen.by(select or [], ignore or [], fail_on.severity)  # names that do not exist are told now
+    # Names that do not exist and files that cannot be written are told now.
+    showing.Chosen.by(Asked(select=select, ignore=ignore, fail_on=fail_on))
+    outputs(formats or ())
     target = Target(name=program, is_module=module, arguments=tuple(arguments or ()))
     ensure_runnable(target)
     folder = run_folder.create(target.short, out)
@@ -65,7 +69,7 @@ def watch(
         "fail_on": fail_on.value,
         "select": select or [],
         "ignore": ignore or [],
-        "formats": [each.value for each in formats or []],
+        "formats": formats or [],
         "quiet": quiet,
         "verbose": verbose,
         "facts": {"target": str(target), "script": target.name, "arguments": " ".join(target.arguments)},

@@ -28,6 +28,9 @@ FITTED_LOSS = 0.05
 SHARES = {OBSERVE: 0.3, OTHER_TARGETS: 0.05, OBSERVE_TENTH: 0.12, TRACE: 0.1, OVERFIT: 0.25, RANDOM_INPUT: 0.12}
 """Greatest share of the budget for each experiment; the two other rates of `overfit` get half of its share each."""
 
+QUICK = (OBSERVE, TRACE, OVERFIT)
+"""What `--quick` runs."""
+
 
 def fits(result: Result) -> bool:
     """Whether a run on one batch has fitted it: by its score, or by the loss where it has none."""
@@ -137,6 +140,9 @@ def _runs(conductor: Conductor, name: str) -> bool:
         conductor.session.add(Experiment(name=name, outcome="skipped", why="it broke the script in an earlier attempt"))
         return False
     if name in config.already:
+        return False
+    if config.quick and name not in QUICK:
+        conductor.session.add(Experiment(name=name, outcome="skipped", why="--quick leaves it out"))
         return False
     if conductor.left() <= 0:
         conductor.session.add(Experiment(name=name, outcome="skipped", why="the time budget was used up"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +38,30 @@ Columns = dict[str, Column]
 """By leaf: one tensor per sample."""
 
 
-def scans(training: dict[str, Any], roles: dict[str, dict[str, str]], most: int = MOST_SAMPLES) -> Iterator[Scan]:
+def drifts(training: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """Return by id of each data set what `drift` says of it.
+
+    To be asked before anything else is: a transform in place comes to rest the more often samples are fetched.
+    """
+    deadline = time.monotonic() + MOST_SECONDS
+    found: dict[int, dict[str, Any]] = {}
+    for dataset in training.values():
+        if not _can_be_asked(dataset) or isinstance(resolved(dataset)[0], TensorDataset):
+            continue
+        with suppress(Exception):  # a data set that is closed by now, or the user's own fault in it
+            found.setdefault(id(dataset), drift(dataset, deadline))
+    return found
+
+
+def scans(
+    training: dict[str, Any],
+    roles: dict[str, dict[str, str]],
+    most: int = MOST_SAMPLES,
+    drifting: dict[int, dict[str, Any]] | None = None,
+) -> Iterator[Scan]:
     """Yield a row for each data set. `roles` tells, by loader, what the leaves of its batches were used as.
 
-    Of each, `most` samples are looked at, of a `TensorDataset` ten times as many.
+    Of each, `most` samples are looked at, of a `TensorDataset` ten times as many. `drifting` is what `drifts` said.
     """
     seen: set[int] = set()
     deadline = time.monotonic() + MOST_SECONDS
@@ -52,7 +73,7 @@ def scans(training: dict[str, Any], roles: dict[str, dict[str, str]], most: int 
             row = scan(dataset, roles.get(name, {}), deadline, most)
         except Exception:  # noqa: BLE001, S112 - a data set that is closed by now, or the user's own fault in it
             continue
-        yield replace(row, loader=name)
+        yield replace(row, loader=name, **(drifting or {}).get(id(dataset), {}))
 
 
 def scan(dataset: Any, roles: dict[str, str], deadline: float, most: int = MOST_SAMPLES) -> Scan:
@@ -64,8 +85,7 @@ def scan(dataset: Any, roles: dict[str, str], deadline: float, most: int = MOST_
     else:
         known = _asked(dataset, total, most, deadline)
     row = Scan(dataset=type(base).__name__, total=total, samples=max(map(len, known.values()), default=0))
-    row = replace(_placed(row, base), **_judged(known, roles))
-    return row if isinstance(base, TensorDataset) else replace(row, **drift(dataset, deadline))
+    return replace(_placed(row, base), **_judged(known, roles))
 
 
 def _can_be_asked(dataset: Any) -> bool:

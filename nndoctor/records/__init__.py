@@ -54,6 +54,7 @@ from nndoctor.records.objective import (
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
 from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, WorkerRandomness
+from nndoctor.records.sources import SourceFile
 from nndoctor.records.speed import CompiledCalls, Devices
 
 KINDS: tuple[type[Record], ...] = (
@@ -94,6 +95,7 @@ KINDS: tuple[type[Record], ...] = (
     Clipping,
     SchedulerStep,
     KeptGraphs,
+    SourceFile,
     Evaluation,
     LossTarget,
     LossTerm,
@@ -175,6 +177,7 @@ __all__ = [
     "SchedulerStep",
     "SoftmaxCall",
     "Source",
+    "SourceFile",
     "Step",
     "StepDirection",
     "TensorStats",

@@ -27,6 +27,7 @@ MARKS = {
     "warning": ("!", "yellow"),
     "crashed": ("?", "magenta"),
     "note": ("i", "cyan"),
+    "accepted": ("a", "cyan"),
     "passed": ("+", "green"),
     "skipped": ("-", "dim"),
     NOT_CHECKED: (".", "dim"),

@@ -13,19 +13,36 @@ from nndoctor.records import Experiment
 from nndoctor.reports.places import shown_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from nndoctor.diagnose import Diagnosis, Entry, Outcome
+    from nndoctor.finding import SourceLine
+    from nndoctor.prescription import Item, Prescription
     from nndoctor.recording import Recording
+    from nndoctor.reports.examined import Examined
 
 SCHEMA = 1
 
 
-def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
+def render(run: Recording, diagnosis: Diagnosis, folder: Path, prescription: Prescription | None = None) -> str:
     """Return the whole document as text. NaN and infinity become null: JSON has neither."""
+    return _written(_document(run, diagnosis, folder, prescription))
+
+
+def render_all(examined: Sequence[Examined]) -> str:
+    """Return the document of one run, or of several under `targets` with the worst exit code."""
+    documents = [{"name": e.name, **_document(e.run, e.diagnosis, e.folder, e.prescription)} for e in examined]
+    if len(examined) == 1:
+        only = examined[0]
+        return render(only.run, only.diagnosis, only.folder, only.prescription)
+    worst = max((int(e.diagnosis.verdict.exit_code) for e in examined), default=0)
+    return _written({"schema": SCHEMA, "nndoctor": nndoctor.__version__, "exit_code": worst, "targets": documents})
+
+
+def _document(run: Recording, diagnosis: Diagnosis, folder: Path, prescription: Prescription | None) -> dict[str, Any]:
     verdict = diagnosis.verdict
-    document = {
+    return {
         "schema": SCHEMA,
         "nndoctor": nndoctor.__version__,
         "target": run.environment("target"),
@@ -34,10 +51,15 @@ def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
         "why": verdict.why,
         "run": str(folder),
         "diagnosis": [_entry(entry) for entry in diagnosis.entries],
+        "accepted": [{**_entry(each.entry), "accepted_by": each.by} for each in diagnosis.accepted],
+        "prescription": [_prescribed(item) for item in prescription.items] if prescription else [],
         "outcomes": [_outcome(outcome) for outcome in diagnosis.outcomes],
         "experiments": [_experiment(row) for row in run.rows(Experiment)],
         "seconds": _seconds(run),
     }
+
+
+def _written(document: dict[str, Any]) -> str:
     return json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -49,7 +71,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "severity": entry.severity.label,
         "title": entry.title,
         "message": finding.message,
-        "where": where and {"file": shown_path(where.file), "line": where.line, "function": where.function},
+        "where": _where(where),
         "names": list(finding.names),
         "evidence": _evidence(finding.evidence),
         "advice": finding.advice,
@@ -59,6 +81,16 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "explains": sorted(entry.check.explains),
         "explained_by": entry.explained_by or None,
     }
+
+
+def _where(where: SourceLine | None) -> dict[str, Any] | None:
+    if where is None:
+        return None
+    return {"file": shown_path(where.file), "line": where.line, "function": where.function}
+
+
+def _prescribed(item: Item) -> dict[str, Any]:
+    return {"check": item.check, "where": _where(item.where), "change": item.change, "diff": item.diff or None}
 
 
 def _evidence(items: Iterable[Evidence]) -> dict[str, Any]:

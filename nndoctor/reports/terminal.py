@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nndoctor.finding import Severity, names_shown
-from nndoctor.reports import checklist, evidence, remarks
+from nndoctor.reports import checklist, evidence, prescribed, remarks
 from nndoctor.reports.places import shown, source_of
 from nndoctor.reports.words import clean, plural
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from nndoctor.causes import Cause, Fired
-    from nndoctor.diagnose import Diagnosis, Entry
+    from nndoctor.diagnose import Accepted, Diagnosis, Entry
+    from nndoctor.prescription import Prescription
     from nndoctor.recording import Recording
 
 WIDEST = 100
@@ -39,7 +40,14 @@ VERDICTS = {"healthy": "bold green", "sick": "bold red", "inconclusive": "bold y
 
 
 def show(
-    run: Recording, diagnosis: Diagnosis, folder: Path, console: Console, *, verbose: bool = False, quiet: bool = False
+    run: Recording,
+    diagnosis: Diagnosis,
+    folder: Path,
+    console: Console,
+    prescription: Prescription | None = None,
+    *,
+    verbose: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Print the report. `quiet`: the verdict only. `verbose`: symptoms in full, the checklist with every reason."""
     console.width = min(console.width, WIDEST)
@@ -55,9 +63,13 @@ def show(
     notes = [c for c in diagnosis.causes if c.root.severity is Severity.NOTE]
     if notes and not verbose:
         console.print(Group(*_notes(notes)))
+    if diagnosis.accepted:
+        console.print(Group(Text(""), *(_accepted(each) for each in diagnosis.accepted)))
     console.print(checklist.draw(diagnosis, verbose=verbose))
     if told := remarks.on_the_run(run, verbose=verbose):
         console.print(Padding(told, (1, 0, 0, 0)))
+    if prescription is not None and prescription.items:
+        console.print(prescribed.draw(prescription, verbose=verbose))
     # Not wrapped: a path that is broken into two lines cannot be copied.
     console.print(Text(f"\nrun: {clean(_from_here(folder))}"), soft_wrap=True)
 
@@ -82,9 +94,10 @@ def verdict_line(run: Recording, diagnosis: Diagnosis) -> Text:
             if verdict.why:
                 text.append(f"; {clean(verdict.why)}")
         case "healthy":
-            text.append(": no fault was found")
+            text.append(": no new fault was found" if diagnosis.accepted else ": no fault was found")
             count = sum(entry.severity is Severity.WARNING for entry in entries)
             text.append(f", {plural(count, 'warning')}" if count else "")
+            text.append(f", {len(diagnosis.accepted)} accepted" if diagnosis.accepted else "")
         case "inconclusive":
             text.append(f" could not be judged in full: {clean(verdict.why) or 'too little was seen'}")
         case "crashed":
@@ -125,6 +138,13 @@ def _notes(notes: list[Cause]) -> Iterator[RenderableType]:
         for fired in (cause.root, *cause.symptoms):
             for finding in fired.findings:
                 yield _hanging(Text.assemble(("note ", "cyan"), fired.check.name, ": ", clean(finding.message)))
+
+
+def _accepted(each: Accepted) -> RenderableType:
+    entry = each.entry
+    place = f" at {shown(entry.where)}" if entry.where else ""
+    told = f"{entry.check.name}{place}: {entry.finding.message} (accepted by {each.by})"
+    return _hanging(Text.assemble(("accepted ", "cyan"), clean(told)))
 
 
 def _finding(entry: Entry, *, verbose: bool) -> RenderableType:

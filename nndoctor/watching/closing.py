@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from nndoctor import run_folder
 from nndoctor.cli import guarded
-from nndoctor.commands import options, showing
+from nndoctor.commands import showing
+from nndoctor.commands.asked import Asked
 
 if TYPE_CHECKING:
     from nndoctor.watching.script import Config
@@ -19,14 +20,17 @@ def conclude(config: Config, code: int) -> int:
     sys.stdout.flush()
 
     def report() -> int:
-        chosen = showing.Chosen.by(config.select, config.ignore, options.Threshold(config.fail_on).severity)
-        return showing.conclude(
-            run_folder.opened(Path(config.run)),
-            chosen,
-            [options.Format(name) for name in config.formats],
+        asked = Asked(
+            select=config.select,
+            ignore=config.ignore,
+            fail_on=config.fail_on,
+            formats=config.formats,
             verbose=config.verbose,
             quiet=config.quiet,
         )
+        examined = showing.examined(run_folder.opened(Path(config.run)), showing.Chosen.by(asked))
+        showing.publish([examined], asked.outputs, asked)
+        return int(examined.diagnosis.verdict.exit_code)
 
     judged = guarded(report)
     return code or judged

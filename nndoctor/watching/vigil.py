@@ -29,8 +29,11 @@ TICK = 1.0
 @contextlib.contextmanager
 def beside(run: str, *, quiet: bool) -> Iterator[None]:
     """Have a vigil while the body runs. `quiet`: it writes what TensorBoard shows, and says nothing."""
-    command = [sys.executable, "-m", "nndoctor.watching.vigil", run, str(os.getpid()), *(["quiet"] if quiet else [])]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    command = [sys.executable, "-m", "nndoctor.watching.vigil", run, str(os.getpid())]
+    words = subprocess.DEVNULL if quiet else None
+    process = subprocess.Popen(  # noqa: S603 - it is ourselves
+        command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True
+    )
     try:
         yield
     finally:
@@ -39,7 +42,7 @@ def beside(run: str, *, quiet: bool) -> Iterator[None]:
             process.wait(timeout=5)
 
 
-def keep(run: Path, process: int, *, quiet: bool = False) -> None:
+def keep(run: Path, process: int) -> None:
     """Look until the process has gone."""
     from nndoctor.catalogue import load_catalogue
     from nndoctor.diagnose import diagnose
@@ -58,8 +61,7 @@ def keep(run: Path, process: int, *, quiet: bool = False) -> None:
         with contextlib.suppress(Exception):  # a look that fails is no reason to disturb anybody
             seen = Recording.open(folder.recording)
             diagnosis = diagnose(seen, checks)
-            if not quiet:
-                _tell(diagnosis, told)
+            _tell(diagnosis, told)
             with _undisturbed():
                 tensorboard.update(seen, diagnosis, folder.events, final=False)
         rest = max(SHORTEST, REST * (time.monotonic() - began))
@@ -100,4 +102,4 @@ def _sleep(seconds: float, process: int) -> bool:
 if __name__ == "__main__":
     with contextlib.suppress(OSError):
         os.nice(10)
-    keep(Path(sys.argv[1]), int(sys.argv[2]), quiet="quiet" in sys.argv[3:])
+    keep(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,27 @@
+"""The check on recordings typed by hand: no torch, no training, milliseconds. Run it with `pytest`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "checks"))
+
+from house_optimizer import house_optimizer  # noqa: E402
+
+from nndoctor import Recording  # noqa: E402
+from nndoctor.records import Optimizer  # noqa: E402
+
+
+def recording(**values):
+    return Recording.of([Optimizer(name="SGD#0", type="SGD", file="train.py", line=12, **values)])
+
+
+def test_reports_the_optimizer_and_its_line():
+    [finding] = house_optimizer(recording(momentum=0.0))
+    assert "SGD#0" in finding.message
+    assert str(finding.where) == "train.py:12"
+
+
+def test_is_silent():
+    assert house_optimizer(recording(momentum=0.9)) == []
+    assert house_optimizer(recording()) == []  # unknown
+    assert house_optimizer(recording(momentum=0.3), least=0.2) == []

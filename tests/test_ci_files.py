@@ -1,0 +1,116 @@
+"""The action, the hook and the documented workflows: read as the services read them, run as a runner does."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nndoctor import cli
+
+ROOT = Path(__file__).parents[1]
+ACTION: dict[str, Any] = yaml.safe_load((ROOT / ".github/actions/nndoctor/action.yml").read_text())
+DOCS = (ROOT / "docs" / "ci.md").read_text()
+BLOCKS = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)]
+
+
+def step(name: str) -> dict[str, Any]:
+    [found] = [each for each in ACTION["runs"]["steps"] if each["name"] == name]
+    return dict(found)
+
+
+def filled(text: str, inputs: dict[str, str]) -> str:
+    return re.sub(r"\$\{\{ inputs\.([a-z-]+) \}\}", lambda match: inputs[match[1]], text)
+
+
+def run_check(tmp_path: Path, nndoctor: str, **given: str) -> tuple[int, str, str]:
+    """Run the step as GitHub's runner does. Returns the exit code, the step's outputs and what it printed."""
+    inputs = {name: str(each.get("default", "")) for name, each in ACTION["inputs"].items()} | given
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "nndoctor").write_text(nndoctor)
+    (tools / "nndoctor").chmod(0o755)
+    outputs = tmp_path / "outputs"
+    environment = {name: filled(value, inputs) for name, value in step("Check")["env"].items()}
+    environment |= {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "GITHUB_OUTPUT": str(outputs), **environment}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step("Check")["run"]]
+    cwd = tmp_path / inputs["working-directory"]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, outputs.read_text(), done.stdout + done.stderr
+
+
+ECHO = '#!/bin/sh\nfor each in "$@"; do echo "[$each]"; done\nexit 1\n'
+
+
+def test_the_action_hands_its_inputs_on(tmp_path: Path) -> None:
+    given = {"script": "my train.py", "args": "--epochs 1 $(touch hacked)", "options": "--quick --seed 0"}
+    code, outputs, printed = run_check(tmp_path, ECHO, **given)
+    arguments = re.findall(r"\[(.*)\]", printed)
+    assert code == 1
+    assert outputs == "exit-code=1\nsarif=./nndoctor.sarif\n"
+    assert arguments[:4] == ["check", "--quick", "--seed", "0"]
+    assert arguments[-5:] == ["my train.py", "--epochs", "1", "$(touch", "hacked)"]
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_without_a_script_it_runs_all_targets(tmp_path: Path) -> None:
+    assert run_check(tmp_path, ECHO)[2].endswith("[--all]\n")
+
+
+@pytest.mark.slow
+def test_the_action_with_the_real_nndoctor(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text((ROOT / "sample_projects/zoo/missing-zero-grad/sick.py").read_text())
+    real = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m nndoctor "$@"\n'
+    code, _, printed = run_check(tmp_path, real, script="train.py")
+    assert code == 1
+    assert "::error file=train.py,line=" in printed
+    assert (tmp_path / "nndoctor.sarif").is_file()
+    assert (tmp_path / "nndoctor.xml").is_file()
+
+
+def test_the_documented_workflow_uses_the_action_as_it_is() -> None:
+    workflow, gitlab, pre_commit = BLOCKS[:3]
+    steps = workflow["jobs"]["nndoctor"]["steps"]
+    [ours] = [each for each in steps if "nndoctor/.github/actions/nndoctor@" in each.get("uses", "")]
+    assert ours["with"].keys() <= ACTION["inputs"].keys()
+    used = re.findall(r"steps\.nndoctor\.outputs\.([a-z-]+)", str(steps))
+    assert set(used) <= ACTION["outputs"].keys()
+    assert gitlab["nndoctor"]["artifacts"]["reports"]["junit"] == "nndoctor.xml"
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert pre_commit["repos"][0]["hooks"] == [{"id": hook["id"]}]
+
+
+def commands() -> list[str]:
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    shell = re.findall(r"```sh\n(.*?)```", DOCS, re.DOTALL)
+    found = [line.partition("  #")[0].strip() for block in shell for line in block.splitlines()]
+    found += [line for line in BLOCKS[1]["nndoctor"]["script"] if line.startswith("nndoctor")]
+    return [*found, hook["entry"]]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_documented_command_is_understood(command: str, script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the script, the command line is read to its end and refused for that alone."""
+    script.unlink()
+    Path("nndoctor-baseline.json").write_text('{"schema": 1, "accepted": []}')
+    assert cli.run(shlex.split(command)[1:]) == 2
+    assert re.search("no such script: train.py|no recording|has no \\[\\[target", capsys.readouterr().err)
+
+
+def test_the_documented_configuration_is_valid(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [text] = re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)
+    Path("nndoctor.toml").write_text(text)
+    Path("nlp").mkdir()
+    Path("nndoctor-baseline.json").write_text('{"schema": 1, "accepted": []}')
+    rule = Path(ROOT / "sample_projects/own_check/checks/house_optimizer.py").read_text()
+    Path("our_checks").mkdir()
+    Path("our_checks/house_optimizer_of_docs.py").write_text(rule)
+    assert cli.run(["check", "--all"]) == 2
+    assert "no module named models" in capsys.readouterr().err
