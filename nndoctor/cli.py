@@ -13,6 +13,7 @@ import typer
 import nndoctor
 from nndoctor.commands.check import check
 from nndoctor.commands.checks import checks
+from nndoctor.commands.compare import compare
 from nndoctor.commands.curves import curves
 from nndoctor.commands.explain import explain
 from nndoctor.commands.init import init
@@ -36,6 +37,7 @@ app.command(context_settings={"allow_interspersed_args": False})(check)
 app.command(context_settings={"allow_interspersed_args": False})(watch)
 app.command(context_settings={"allow_interspersed_args": False})(ladder)
 app.command()(report)
+app.command()(compare)
 app.command()(curves)
 app.command()(checks)
 app.command()(explain)
