@@ -26,7 +26,7 @@ SHOWN = {
     "update": ("norm",),
 }
 """What is shown of each kind."""
-BUCKETS_OF_THE_LOOP = 1000
+BUCKETS_OF_THE_LOOP = 500
 BUCKETS_OF_ALL_LAYERS = 30_000
 """Parts of a run of each of which a curve keeps its extremes; those of the layers share theirs."""
 FEWEST_BUCKETS = 5
@@ -90,7 +90,9 @@ def of_the_layers(run: Recording) -> Curves:
         std = weights.get((row.segment, row.step, row.name), 0.0)
         if row.kind == "update" and row.experiment == OBSERVE and std > 0:
             found[f"updates/{tag_of(row.name)}/ratio{phase(row.segment)}"].append(Point(row.step, row.std / std))
-    return {tag: _by_step(points) for tag, points in found.items()}
+    # Layers without a rectifier have no zeros, and a curve for each of them says nothing.
+    told = {tag: points for tag, points in found.items() if "_share" not in tag or any(p.value for p in points)}
+    return {tag: _by_step(points) for tag, points in told.items()}
 
 
 def news(curves: Curves, written: dict[str, int], *, buckets: int, final: bool) -> Iterator[tuple[str, Point]]:
