@@ -14,16 +14,23 @@ script's outcome is not as expected.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
+import contextlib
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+
+from forked import forking
+
+from nndoctor import doctor
+from nndoctor.catalogue import load_catalogue
+from nndoctor.diagnose import diagnose
+from nndoctor.finding import Status
+from nndoctor.recording import Recording
+from nndoctor.settings import Settings, Target
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("sample_projects", "tests/programs")
@@ -95,26 +102,20 @@ def cases(only: str = "") -> list[Case]:
 
 
 def examine(case: Case, budget: float = 60.0) -> Verdict:
-    """Run nndoctor on one script, in a process of its own. A smaller budget shortens what follows the experiments."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        command = [sys.executable, "-m", "nndoctor", "check", "-q", "--budget", str(budget), "--out", str(out)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    """Check one script. A smaller budget shortens what follows the experiments. Changes the working directory."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(case.script.parent), forking():
         began = time.monotonic()
-        done = subprocess.run(
-            [*command, case.script.name],
-            cwd=case.script.parent,
-            env=environment,
-            capture_output=True,
-            timeout=600,
-            check=False,
+        target = Target(name=case.script.name)
+        settings = Settings(target=target, budget=budget, out=Path(folder) / "run", patience=300.0)
+        run = Recording.open(doctor.examine(settings, show=lambda _report: None).recording)
+        diagnosis = diagnose(run, list(load_catalogue().values()))
+        return Verdict(
+            case,
+            found=[(entry.severity.label, entry.check.name) for entry in diagnosis.entries],
+            exit_code=int(diagnosis.verdict.exit_code),
+            seconds=time.monotonic() - began,
+            crashed=[row.check for row in diagnosis.outcomes if row.status is Status.CRASHED],
         )
-        verdict = Verdict(case, exit_code=done.returncode, seconds=time.monotonic() - began)
-        for file in out.rglob("findings.json"):
-            content: dict[str, Any] = json.loads(file.read_text())
-            verdict.found = [(entry["severity"], entry["check"]) for entry in content["diagnosis"]]
-            verdict.crashed = [row["check"] for row in content["outcomes"] if row["outcome"] == "crashed"]
-        return verdict
 
 
 def main() -> int:
@@ -125,9 +126,10 @@ def main() -> int:
     parser.add_argument("--budget", type=float, default=60.0)
     options = parser.parse_args()
     chosen = cases(options.only)
-    with ThreadPoolExecutor(options.jobs) as pool:
+    # Processes, because each check needs a working directory of its own.
+    with ProcessPoolExecutor(options.jobs) as pool:
         verdicts = []
-        for verdict in pool.map(lambda case: examine(case, options.budget), chosen):
+        for verdict in pool.map(partial(examine, budget=options.budget), chosen):
             verdicts.append(verdict)
             said = " ".join(f"{severity[0]}:{check}" for severity, check in verdict.found) or "-"
             mark = "ok  " if not verdict.problem else "BAD "

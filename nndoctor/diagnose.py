@@ -73,6 +73,9 @@ NOUNS = {
     "Devices": "trained tensor",
     "CompiledCalls": "compiled model",
     "Rung": "rung of the ladder",
+    "Histogram": "distribution of a tensor",
+    "Sample": "input of the first layer",
+    "Source": "file of the script",
     "Experiment": "experiment",
 }
 """What users call the kinds of records."""

@@ -170,11 +170,11 @@ def _write_ending(settings: Settings, folder: RunFolder, seen: Recording, ended:
     recorder = Recorder(folder.recording)
     for name, value in facts.items():
         recorder.add(Environment(name=name, value=value))
-    for source in sources(seen):
-        recorder.add(source)
     # Written before the script started, or it is not what ran.
     for file in fingerprints(seen, home=Path.cwd(), since=time.time() - seconds):
         recorder.add(file)
+    for source in sources(seen):
+        recorder.add(source)
     for event in _ending(folder, ended, seen, settings):
         recorder.add(event)
         # An experiment in which the child died would else read as one that still goes on.

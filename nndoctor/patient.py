@@ -36,6 +36,7 @@ from nndoctor.probes.broadcasts import OPERATIONS, Broadcasts
 from nndoctor.probes.direction import Direction
 from nndoctor.probes.era import Era
 from nndoctor.probes.examples import Examples
+from nndoctor.probes.histograms import Histograms
 from nndoctor.probes.loading import Loading
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
@@ -43,6 +44,7 @@ from nndoctor.probes.norms import Norms
 from nndoctor.probes.own_targets import ANSWERS, OwnTargets
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
+from nndoctor.probes.samples import Samples
 from nndoctor.probes.speed import Speed
 from nndoctor.probes.steps import Steps
 from nndoctor.probes.terms import Terms
@@ -96,6 +98,11 @@ class Patient:
         speed = Speed(self.session, self.conductor)
         self.session.listen(speed)
         self.conductor.on_compiled = speed.compiled
+        histograms, samples = Histograms(self.session), Samples(self.session)
+        modules.on_measured = parameters.on_measured = self.session.guarded(histograms.take)
+        self.batches.on_target = self.session.guarded(samples.target)
+        self.session.listen(histograms)
+        self.session.listen(samples)
         self.scratch = Scratch(folder / "scratch", self._saved)
 
     def run(self) -> int:

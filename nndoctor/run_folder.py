@@ -37,6 +37,11 @@ class RunFolder:
         return self.path / "findings.json"
 
     @property
+    def report(self) -> Path:
+        """The page."""
+        return self.path / "report.html"
+
+    @property
     def events(self) -> Path:
         """What TensorBoard reads."""
         return self.path / "tensorboard"

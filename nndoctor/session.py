@@ -22,7 +22,7 @@ from nndoctor.names import Names, Place
 from nndoctor.records import OBSERVE, Event, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from nndoctor.recording import Recorder
@@ -232,6 +232,21 @@ class Session:
                 except Exception as error:  # noqa: BLE001 - nothing of ours may reach the patient
                     handlers.remove(handler)
                     self.failed(f"{type(handler.__self__).__name__}.{event}", error)
+
+    def guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
+        """Return a handler that listeners may call: one that raises is switched off alone, not with its caller."""
+        working = True
+
+        def handle(*args: Any) -> None:
+            nonlocal working
+            if working:
+                try:
+                    handler(*args)
+                except Exception as error:  # noqa: BLE001 - nothing of ours may reach the patient
+                    working = False
+                    self.failed(getattr(handler, "__qualname__", "handler"), error)
+
+        return handle
 
     def wants(self, event: str) -> bool:
         """Whether anybody listens to an event."""

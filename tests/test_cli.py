@@ -55,8 +55,10 @@ def test_the_commands() -> None:
         ),
         (
             "report",
-            "--config --baseline --update-baseline --checks --select --ignore --fail-on --format --diff --diff-to "
-            "-q -v",
+            (
+                "--config --baseline --update-baseline --checks --select --ignore --fail-on --format --diff --diff-to "
+                "--open -q -v"
+            ),
         ),
         ("checks", "--format"),
         ("curves", "--train --val --metric --x --picture --fail-on --format"),

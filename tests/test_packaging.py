@@ -33,6 +33,9 @@ def test_the_wheel_holds_only_our_two_packages(wheel: Path) -> None:
         if not name.endswith((".py", ".j2", ".css", ".js", ".html", "py.typed")) and ".dist-info/" not in name
     ]
     assert {"nndoctor/cli.py", "nndoctor/reports/terminal.py", "nndoctor/commands/check.py"} <= set(names)
+    assert {f"nndoctor/reports/html/templates/{name}" for name in ("page.html.j2", "style.css", "charts.js")} <= set(
+        names
+    )
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

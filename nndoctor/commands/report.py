@@ -24,10 +24,13 @@ def report(
     formats: options.Formats = None,
     diff: options.Diff = False,
     diff_to: options.DiffTo = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open report.html in the browser.")] = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Diagnose a recording again and write its reports, without running the script."""
+    import webbrowser
+
     from nndoctor import run_folder
     from nndoctor.commands import showing
     from nndoctor.commands.asked import configured, settled
@@ -42,4 +45,6 @@ def report(
     wanted = asked.outputs
     examined = showing.examined(folder, showing.Chosen.by(asked))
     showing.publish([examined], wanted, asked)
+    if open_page and folder.report.is_file():
+        webbrowser.open(folder.report.as_uri())
     raise typer.Exit(int(examined.diagnosis.verdict.exit_code))

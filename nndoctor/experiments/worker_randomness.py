@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import random
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,7 @@ MOST_DEPTH = 5
 MOST_LISTED = 64
 
 
-def worker_randomness(name: str, loader: Any, deadline: float) -> Iterator[WorkerRandomness]:
+def worker_randomness(name: str, loader: Any) -> Iterator[WorkerRandomness]:
     """Yield a row where a generator of the data set's own decides what samples are."""
     workers = int(loader.num_workers or 0)
     context = loader.multiprocessing_context or multiprocessing.get_context()
@@ -44,7 +43,7 @@ def worker_randomness(name: str, loader: Any, deadline: float) -> Iterator[Worke
     owned = list(generators(loader.dataset, "dataset", set()))
     index = 0
     deciding = [(path, g) for path, g in owned if _decides(loader.dataset, index, g)]
-    if not deciding or time.monotonic() > deadline - PATIENCE:
+    if not deciding:
         return
     path, generator = deciding[0]
     row = WorkerRandomness(loader=name, owner=path, kind=type(generator).__name__, workers=workers)

@@ -23,6 +23,8 @@ from nndoctor.records import COAST, OBSERVE, OVERFIT, TRAIN, VALIDATION, Batch, 
 from nndoctor.session import Call, Listener, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nndoctor.conductor import Conductor
     from nndoctor.feeds.call import Slot
     from nndoctor.feeds.loader import Served
@@ -97,6 +99,7 @@ class Batches(Listener):
         """By loader: after how many batches the loop left its observed passes without need."""
         self._roles: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._rows: dict[str, defaultdict[str, set[bytes]]] = {TRAIN: defaultdict(set), VALIDATION: defaultdict(set)}
+        self.on_target: Callable[[Tensor], None] = lambda _target: None
         conductor.on_batch = self.batch
         conductor.on_slot = self.slot
         conductor.on_loader = self.loader
@@ -199,6 +202,7 @@ class Batches(Listener):
 
     def is_target(self, tensor: Tensor) -> None:
         """A loss took this tensor as its target."""
+        self.on_target(tensor)
         leaf = self._marks.get(tensor)
         # A label computed from the input inside the loop (synthetic data) does not make the input a target.
         if leaf is not None and (not leaf.input or tensor.numel() == leaf.numel):

@@ -17,6 +17,8 @@ from nndoctor.records import OBSERVE, TRAIN, Forwards, Module, SoftmaxCall, Unit
 from nndoctor.session import Call, Listener, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nndoctor.conductor import Conductor
     from nndoctor.probes.batches import Batches
     from nndoctor.probes.era import Era
@@ -50,6 +52,8 @@ class Modules(Listener):
         self._fired: dict[str, tuple[str, Tensor, int]] = {}
         self._softmaxes: dict[tuple[Any, ...], SoftmaxCall] = {}
         self._forwards: dict[tuple[Any, ...], Forwards] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self.on_measured: Callable[[list[Pending]], None] = lambda _pending: None
 
     def module_done(self, call: Call, output: Any) -> None:
         """Note the call and measure the output."""
@@ -65,6 +69,7 @@ class Modules(Listener):
             self._calls[name] += 1
             if name not in self.order:
                 self.order[name] = len(self.order)
+            self._shapes[name] = next((tuple(t.shape) for _, t in leaves(output)), ())
         if self.session.stack:
             top = self.session.names.root_of(module)
             elsewhere = top is not self.session.names.root_of(self.session.stack[0].module)
@@ -110,8 +115,9 @@ class Modules(Listener):
         tensor = next((t for _, t in leaves(output)), None)
         if tensor is None or not tensor.is_floating_point():
             return
+        # Not only in sampled steps: the first is not, and the order is that of the first forward pass.
+        order = self.order.setdefault(name, len(self.order))
         if self.session.sampled and len(self._pending) < MOST_ACTIVATIONS and tensor.dim() > 0:
-            order = self.order.setdefault(name, len(self.order))
             pending = measure("activation", name, tensor, type_=type_, order=order)
             if pending is not None:
                 self._pending.append(pending)
@@ -183,6 +189,7 @@ class Modules(Listener):
     def step_ended(self) -> None:
         """Read what was measured in the step."""
         pending, self._pending = self._pending, []
+        self.on_measured(pending)
         for row in read(pending):
             self.session.add(row)
         self._functions.clear()
@@ -233,6 +240,7 @@ class Modules(Listener):
             registered=registered,
             loaded=any(self.conductor.owned.is_loaded(p) for p in own),
             dropout=float(module.p) if isinstance(module, nn.modules.dropout._DropoutNd) else math.nan,
+            output_shape=self._shapes.get(name, ()),
             file=file,
             line=line,
             function=function,

@@ -17,6 +17,8 @@ from nndoctor.records import OBSERVE, Optimizer, Parameter
 from nndoctor.session import Listener, Pass, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nndoctor.conductor import Conductor
     from nndoctor.probes.modules import Modules
 
@@ -40,6 +42,7 @@ class Parameters(Listener):
         self._pending: list[Pending] = []
         self._weights: dict[int, tuple[Tensor, Tensor]] = {}
         self._leaf_names: dict[int, str] = {}
+        self.on_measured: Callable[[list[Pending]], None] = lambda _pending: None
 
     # ---- what the step log tells
 
@@ -103,6 +106,7 @@ class Parameters(Listener):
                 self._measure([tensor], "weight")
                 if after.shape == before.shape:
                     self._measure([tensor], "update", after - before)
+            self.on_measured(self._pending)
             for row in read(self._pending):
                 self.session.add(row)
         self._pending, self._weights = [], {}

@@ -37,6 +37,8 @@ class Module(Placed):
     made_in_forward: int = 0
     dropout: float = math.nan
     """The rate of a dropout module."""
+    output_shape: tuple[int, ...] = ()
+    """Of the first tensor that it returned in its latest call of `observe`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

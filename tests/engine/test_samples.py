@@ -238,17 +238,17 @@ def reseeded(_: int) -> None:
 @pytest.mark.parametrize("generator", [np.random.default_rng(3), random.Random(3), torch.Generator().manual_seed(3)])
 def test_a_generator_of_the_data_set(generator: Any) -> None:
     loader = DataLoader(Jittered(generator), batch_size=4, num_workers=2)
-    [row] = worker_randomness("a", loader, soon())
+    [row] = worker_randomness("a", loader)
     assert row.owner == "dataset.parts['noise'][0]"
     assert (row.compared, row.same_workers, row.same_epochs) == (4, 4, 4)
 
 
 def test_workers_that_seed_it_anew() -> None:
     loader = DataLoader(Jittered(np.random.default_rng(3)), batch_size=4, num_workers=2, worker_init_fn=reseeded)
-    [row] = worker_randomness("a", loader, soon())
+    [row] = worker_randomness("a", loader)
     assert (row.same_workers, row.same_epochs) == (0, 0)
 
 
 @pytest.mark.parametrize(("dataset", "workers"), [(Unused(), 2), (Noisy(), 2), (Jittered(np.random.default_rng(3)), 0)])
 def test_what_is_no_copied_generator(dataset: Any, workers: int) -> None:
-    assert list(worker_randomness("a", DataLoader(dataset, num_workers=workers), soon())) == []
+    assert list(worker_randomness("a", DataLoader(dataset, num_workers=workers))) == []

@@ -14,18 +14,18 @@ from nndoctor.reports.catalogue_page import render
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "checks.md"
 
 
-def test_the_page_in_docs_is_current():
+def test_the_page_in_docs_is_current() -> None:
     assert PAGE.read_text() == render(load_catalogue().values()), "stale: run `make docs`"
 
 
 @pytest.mark.parametrize("name", load_catalogue())
-def test_each_check_has_its_section(name):
+def test_each_check_has_its_section(name: str) -> None:
     page = render(load_catalogue().values())
     assert f"\n### {name}\n" in page
     assert f"(#{name})" in page
 
 
-def test_the_command_prints_it():
+def test_the_command_prints_it() -> None:
     done = CliRunner().invoke(app, ["checks", "--format", "markdown"])
     assert done.exit_code == 0
     assert done.output == render(load_catalogue().values())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     reason="R08",
     severity=Severity.WARNING,
     needs=[Labels],
-    explains=["collapsed-predictions", "initial-loss", "single-label-batches"],
+    explains=["collapsed-predictions", "initial-loss", "single-label-batches", "targets-unpredictable"],
 )
 def class_imbalance(
     run: Recording,
