@@ -106,7 +106,7 @@ def examine(case: Case, budget: float = 60.0) -> Verdict:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(case.script.parent), forking():
         began = time.monotonic()
         target = Target(name=case.script.name)
-        settings = Settings(target=target, budget=budget, out=Path(folder) / "run", patience=300.0)
+        settings = Settings(target=target, budget=budget, out=Path(folder) / "run", patience=300.0, trials="none")
         run = Recording.open(doctor.examine(settings, show=lambda _report: None).recording)
         diagnosis = diagnose(run, list(load_catalogue().values()))
         return Verdict(

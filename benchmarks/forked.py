@@ -19,6 +19,7 @@ import torch
 
 from nndoctor import doctor, patient
 from nndoctor.attempt import Attempt, environment
+from nndoctor.patching import Patches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ class Child:
 class ForkedAttempt(Attempt):
     """An attempt whose child is forked."""
 
-    def _start(self, log: Any, writer: int) -> Any:
+    def _start(self, log: Any, writer: int) -> Any:  # noqa: ARG002 - a fork keeps every descriptor
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
@@ -93,9 +94,6 @@ class ForkedAttempt(Attempt):
 @contextlib.contextmanager
 def forking() -> Iterator[None]:
     """Have the doctor fork its patients."""
-    original = doctor.Attempt
-    doctor.Attempt = ForkedAttempt  # type: ignore[misc]
-    try:
+    with Patches() as patches:
+        patches.replace(doctor, "Attempt", ForkedAttempt)
         yield
-    finally:
-        doctor.Attempt = original  # type: ignore[misc]

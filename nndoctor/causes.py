@@ -2,8 +2,9 @@
 
 The graph is the `explains` of the checks that fired. Explanations carry on through other findings (a explains b, b
 explains c), never through checks that saw nothing. A root is a finding that no other one explains. A note explains
-nothing that is worse than itself. Where checks explain each other in a circle, the arrows from the less to the more
-important one are dropped, so the order is the same on every run.
+nothing that is worse than itself, and what a trial has refuted explains nothing that another has confirmed. Where
+checks explain each other in a circle, the arrows from the less to the more important one are dropped, so the order is
+the same on every run.
 """
 
 from __future__ import annotations
@@ -32,6 +33,15 @@ class Fired:
 
     check: Check
     findings: tuple[Finding, ...]
+    confirmed: bool | None = None
+    """Whether a trial has shown that treating it helps; None where none has decided."""
+    cured: bool = False
+    """The treated run was well."""
+
+    @property
+    def tested(self) -> int:
+        """Order by what a trial has shown: confirmed by a run that is well, confirmed, not decided, refuted."""
+        return {True: 0 if self.cured else 1, None: 2, False: 3}[self.confirmed]
 
     @property
     def severity(self) -> Severity:
@@ -70,8 +80,8 @@ def ordered(fired: Sequence[Fired]) -> list[Cause]:
     reach = closure(acyclic(_graph(nodes), rank={name: _importance(each) for name, each in nodes.items()}))
     explained = set().union(*reach.values()) if reach else set()
     roots = [name for name in nodes if name not in explained]
-    weight = {name: _lifted(name, roots, reach, nodes) for name in roots}
-    roots.sort(key=lambda name: (-weight[name], *_importance(nodes[name], explains=len(reach[name]))))
+    weight = _below_confirmed({name: _lifted(name, roots, reach, nodes) for name in roots}, nodes)
+    roots.sort(key=lambda n: (-weight[n], nodes[n].tested, *_importance(nodes[n], explains=len(reach[n]))))
     taken: set[str] = set()
     causes = []
     for name in roots:
@@ -86,7 +96,8 @@ def _graph(nodes: Mapping[str, Fired]) -> Graph:
         name: {
             other
             for other in each.explains & nodes.keys() - {name}
-            if each.severity > Severity.NOTE or nodes[other].severity is Severity.NOTE
+            if (each.severity > Severity.NOTE or nodes[other].severity is Severity.NOTE)
+            and not (each.confirmed is False and nodes[other].confirmed)
         }
         for name, each in nodes.items()
     }
@@ -132,14 +143,26 @@ def _lifted(name: str, roots: Sequence[str], reach: Graph, nodes: Mapping[str, F
     return weight
 
 
-def _importance(each: Fired, *, explains: int = 0) -> tuple[int, bool, int, int, int, int, str]:
-    """Return the sort key: severity, measured before inferred, explains more, then further upstream."""
+def _below_confirmed(weight: dict[str, Severity], nodes: Mapping[str, Fired]) -> dict[str, Severity]:
+    """Return the weights such that a cause which a trial has confirmed comes before any that is merely inferred."""
+    most = max((weight[name] for name in weight if nodes[name].confirmed), default=None)
+    if most is None:
+        return weight
+    return {
+        name: w if nodes[name].confirmed or (nodes[name].certain and nodes[name].confirmed is None) else min(w, most)
+        for name, w in weight.items()
+    }
+
+
+def _importance(each: Fired, *, explains: int = 0) -> tuple[int, int, bool, int, int, int, int, str]:
+    """Return the sort key: severity, what trials say, measured before inferred, explains more, then upstream."""
     reason = REASONS.get(each.check.reason)
     chapter = reason.chapter if reason else ""
     place = CHAPTER_ORDER.index(chapter) if chapter in CHAPTER_ORDER else len(CHAPTER_ORDER)
     potential = len(each.explains)
     return (
         -each.severity,
+        each.tested,
         not each.certain,
         -explains,
         place,

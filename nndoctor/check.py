@@ -28,6 +28,8 @@ class Check:
     """Whether a recording of `watch` is enough: no experiments, and a close look at sampled steps only."""
     bound: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Values of options that the user's configuration sets in place of the defaults."""
+    treatments: tuple[str, ...] = ()
+    relief: tuple[str, ...] = ()
 
     def __call__(self, run: Recording, **options: Any) -> list[Finding]:
         """Run the check on one recording. Raises `Skip` where it cannot judge it."""
@@ -62,15 +64,29 @@ def check(
     needs: Sequence[type[Record]],
     explains: Sequence[str] = (),
     watched: bool = False,
+    treatments: Sequence[str] = (),
+    relief: Sequence[str] = (),
 ) -> Callable[[Callable[..., Iterator[Finding]]], Check]:
     """Declare a check: a generator that takes a recording and yields findings.
 
     Its keyword-only parameters are its options, and its docstring is its documentation. Without rows of every kind in
     `needs` it is skipped. `explains` names the checks that may fire as mere symptoms of this one.
     `watched`: it can judge a recording of `nndoctor watch` as well; without it such a recording is skipped.
+    `treatments` names what the engine may do to the loop to take the cause away, the likeliest first; `relief` what
+    may help without that: if it does not, nothing is refuted.
     """
 
     def declare(function: Callable[..., Iterator[Finding]]) -> Check:
-        return Check(name, reason, severity, tuple(needs), frozenset(explains), function, watched)
+        return Check(
+            name,
+            reason,
+            severity,
+            tuple(needs),
+            frozenset(explains),
+            function,
+            watched=watched,
+            treatments=tuple(treatments),
+            relief=tuple(relief),
+        )
 
     return declare

@@ -60,6 +60,7 @@ class Conductor:
         self.interesting: frozenset[str] = frozenset()
         self.on_loader: Callable[[Served], None] = lambda *_: None
         self.on_compiled: Callable[[Any, dict[str, Any]], None] = lambda *_: None
+        self.on_arguments: Callable[[str, tuple[Any, ...], dict[str, Any]], tuple[Any, Any]] | None = None
         self._make_plan = plan
         self._plan: Plan | None = None
         self._cycle = Cycle(self.owned.trained_tensors)
@@ -212,6 +213,7 @@ class Conductor:
         self.call_feed.begin() if restore else None
         self.session.add(self._row("running"))
         self.session.recorder.flush()
+        self.session.tell("diet_began", diet.name)
         self.session.say(force=True, of=diet.wanted, left=round(self.left(), 1))
 
     def _end_diet(self, why: str = "") -> None:
@@ -236,6 +238,11 @@ class Conductor:
         self.state, self.session.experiment, self.session.step = "coasting", COAST, 0
         self.ending.coast()
         self.session.say(force=True, left=round(self.left(), 1))
+
+    def finish(self, why: str) -> None:
+        """End the script without more ado. Raises `PatientStop`."""
+        self._coast()
+        self.ending.stop(why)
 
     def ends_epoch(self, served: int) -> bool:
         """Whether a pass of the training loader ends here, `served` batches into it."""

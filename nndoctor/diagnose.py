@@ -5,18 +5,19 @@ Pure: nothing here reads a clock, a file or a model, so an old recording can be 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING
 
 from nndoctor.causes import Cause, Fired, ordered, severity_of
 from nndoctor.errors import FindingsError
 from nndoctor.finding import Finding, Severity, Skip, SourceLine, Status
+from nndoctor.proof import Proof, proof
 from nndoctor.reasons import NUMBERED
 from nndoctor.verdict import Verdict, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from nndoctor.check import Check
     from nndoctor.recording import Recording
@@ -77,6 +78,7 @@ NOUNS = {
     "Sample": "input of the first layer",
     "Source": "file of the script",
     "Experiment": "experiment",
+    "Trial": "trial of a treatment",
 }
 """What users call the kinds of records."""
 
@@ -100,6 +102,13 @@ class Entry:
     check: Check
     finding: Finding
     explained_by: str = ""
+    proof: Proof | None = None
+    """What the trials of treatments say of it."""
+
+    @property
+    def confirmed(self) -> bool | None:
+        """Whether a trial has shown that treating it helps (True) or does nothing (False)."""
+        return None if self.proof is None else self.proof.confirmed
 
     @property
     def severity(self) -> Severity:
@@ -133,13 +142,16 @@ class Diagnosis:
     causes: tuple[Cause, ...]
     outcomes: tuple[Outcome, ...]
     accepted: tuple[Accepted, ...] = ()
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+    """By check: what the trials say of its findings."""
 
     @property
     def entries(self) -> list[Entry]:
         """All findings, most important first, causes before their symptoms."""
-        roots = [Entry(c.root.check, f) for c in self.causes for f in c.root.findings]
+        known = self.proofs
+        roots = [Entry(c.root.check, f, "", known.get(c.root.check.name)) for c in self.causes for f in c.root.findings]
         symptoms = [
-            Entry(s.check, f, explained_by=c.root.check.name)
+            Entry(s.check, f, c.root.check.name, known.get(s.check.name))
             for c in self.causes
             for s in c.symptoms
             for f in s.findings
@@ -191,8 +203,13 @@ def diagnose(
     fail_on: Severity | None = Severity.ERROR,
 ) -> Diagnosis:
     """Run the checks on a recording and conclude. `fail_on=None` never fails."""
-    results = [examine(check, run) for check in checks]
-    fired = [Fired(check, findings) for check, (_, findings) in zip(checks, results, strict=True) if findings]
+    proofs: dict[str, Proof] = {}
+    results = [_tested(check, run, *examine(check, run), proofs) for check in checks]
+    fired = [
+        _fired(check, findings, proofs.get(check.name))
+        for check, (_, findings) in zip(checks, results, strict=True)
+        if findings
+    ]
     skipped = [Outcome(check.name, check.reason, Status.SKIPPED, NOT_SELECTED) for check in deselected]
     outcomes = [outcome for outcome, _ in results] + skipped
     severities = [severity_of(each.check, finding) for each in fired for finding in each.findings]
@@ -200,6 +217,7 @@ def diagnose(
         verdict=decide(run, max(severities, default=None), fail_on),
         causes=tuple(ordered(fired)),
         outcomes=tuple(_with_every_reason(outcomes)),
+        proofs=proofs,
     )
 
 
@@ -225,6 +243,32 @@ def examine(check: Check, run: Recording) -> tuple[Outcome, tuple[Finding, ...]]
     worst = severity_of(check, findings[0])
     status = Status.NOTE if worst is Severity.NOTE else Status.FINDING
     return Outcome(check.name, check.reason, status, findings[0].message, worst), tuple(findings)
+
+
+def _tested(
+    check: Check, run: Recording, outcome: Outcome, findings: tuple[Finding, ...], proofs: dict[str, Proof]
+) -> tuple[Outcome, tuple[Finding, ...]]:
+    """Note what the trials say of a check's findings. One that was only inferred and is refuted weighs less."""
+    found = proof(run, check.name, certain=findings[0].certain, relief=check.relief) if findings else None
+    if found is None:
+        return outcome, findings
+    proofs[check.name] = found
+    if found.confirmed is not False:
+        return outcome, findings
+    milder = tuple(f if f.certain else replace(f, severity=_one_less(severity_of(check, f))) for f in findings)
+    worst = max(severity_of(check, finding) for finding in milder)
+    status = Status.NOTE if worst is Severity.NOTE else Status.FINDING
+    return replace(outcome, status=status, severity=worst), milder
+
+
+def _fired(check: Check, findings: tuple[Finding, ...], found: Proof | None) -> Fired:
+    if found is None:
+        return Fired(check, findings)
+    return Fired(check, findings, found.confirmed, cured=bool(found.confirmed) and found.found.cured)
+
+
+def _one_less(severity: Severity) -> Severity:
+    return Severity(max(Severity.NOTE, severity - 1))
 
 
 def _with_every_reason(outcomes: Iterable[Outcome]) -> list[Outcome]:

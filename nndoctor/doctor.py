@@ -14,17 +14,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nndoctor import run_folder
+from nndoctor import choice, run_folder
 from nndoctor.attempt import Attempt, Ended, last_user_frame
 from nndoctor.prescription.files import fingerprints
 from nndoctor.recording import Recorder, Recording
-from nndoctor.records import OBSERVE, Environment, Event, Experiment
+from nndoctor.records import COAST, OBSERVE, Environment, Event, Experiment, Record
 from nndoctor.sources import sources
 from nndoctor.target import ensure_runnable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from nndoctor.check import Check
     from nndoctor.run_folder import RunFolder
     from nndoctor.settings import Settings
 
@@ -36,6 +37,10 @@ FEWEST = 9
 """Steps of a loop below which a third of them shows nothing."""
 WORTH_A_RESTART = 2.0
 """Seconds of the budget that must be left: less would not even pay for importing torch."""
+TRIAL_SHARE = 0.4
+"""Greatest share of the budget for trying treatments."""
+TREATED_RUNS = 3
+"""How often the script is started for trials: a loop of few iterations ends before they are all done."""
 _DIED = ("failed", "running")
 
 
@@ -58,25 +63,84 @@ def examine(
     show: Callable[[Mapping[str, Any]], None],
     echo: Callable[[str], None] | None = None,
     command: Sequence[str] = (sys.executable, str(PATIENT)),
+    checks: Sequence[Check] = (),
 ) -> RunFolder:
     """Run the script under observation and return the folder of its recording, however it ended.
 
+    What `checks` find is then treated, in a further run of the script, to see whether that helps.
     Raises `UsageError` before anything is started where the target or the folder cannot be used.
     """
     ensure_runnable(settings.target)
     folder = run_folder.create(settings.target.short, settings.out)
     started = time.monotonic()
     plan: Plan | None = Plan(skip=settings.skip, budget=settings.budget)
+
+    def run(config: Mapping[str, Any]) -> Ended:
+        return Attempt(command, folder, patience=settings.patience, show=show, echo=echo).run(config)
+
     with _termination_as_interrupt():
         while plan is not None:
-            attempt = Attempt(command, folder, patience=settings.patience, show=show, echo=echo)
-            ended = attempt.run(configuration(settings, folder, plan))
+            ended = run(configuration(settings, folder, plan))
             seen = _so_far(folder)
             _write_ending(settings, folder, seen, ended, time.monotonic() - started)
             if ended.by not in ("itself", "patience") or settings.plan != "check":
                 break
-            plan = next_plan(seen, plan, _left(ended, seen, settings), hung=ended.by == "patience")
+            last, left = plan, _left(ended, seen, settings)
+            plan = next_plan(seen, plan, left, hung=ended.by == "patience")
+            if plan is None and ended.by == "itself":
+                overhead = ended.seconds - (settings.budget - left)
+                _treat(settings, folder, last, left, run, checks=checks, started=started, overhead=overhead)
     return folder
+
+
+def _treat(
+    settings: Settings,
+    folder: RunFolder,
+    plan: Plan,
+    left: float,
+    run: Callable[[Mapping[str, Any]], Ended],
+    *,
+    checks: Sequence[Check],
+    started: float,
+    overhead: float,
+) -> None:
+    """Run the script again with the treatments for what was found; once more for what its end left untried.
+
+    `overhead` is how long the script takes beside its experiments: one that needs minutes to load its data is not
+    started a second time unasked.
+    """
+    seen = _so_far(folder)
+    budget = left if settings.trials == "all" else min(left, TRIAL_SHARE * settings.budget)
+    asked = choice.chosen(seen, checks, settings.trials) if budget >= WORTH_A_RESTART else []
+    if asked and overhead > settings.budget and settings.trials != "all":
+        text = f"no treatment was tried: the script takes {overhead:.0f} s beside the experiments (--trials all)"
+        _write(folder, Event(kind="note", experiment=COAST, text=text))
+        return
+    length = choice.iterations(seen, plan.attempt + 1) if asked else 0
+    for _ in range(TREATED_RUNS):
+        if not asked or budget < WORTH_A_RESTART:
+            break
+        config = configuration(settings, folder, replace(plan, budget=budget))
+        ended = run({**config, "attempt": plan.attempt + 1, "trials": asked, "iterations": length})
+        _write(folder, Environment(name="seconds", value=f"{time.monotonic() - started:.3f}"))
+        if ended.by == "interrupt":
+            _write(folder, Environment(name="interrupted", value="yes"))
+        if ended.by != "itself":
+            break
+        budget -= ended.seconds
+        remaining = choice.left_over(asked, _so_far(folder))
+        ran = int(ended.last.get("iterations") or 0)
+        if len(remaining) == len(asked) and ran in (0, length):
+            break
+        length = ran  # its loop came to an end before ours did
+        # A further start is for what was found, not for what might be of interest beside it.
+        asked = [one for one in remaining if not one["symptom"]]
+
+
+def _write(folder: RunFolder, record: Record) -> None:
+    recorder = Recorder(folder.recording)
+    recorder.add(record)
+    recorder.close()
 
 
 def configuration(settings: Settings, folder: RunFolder, plan: Plan) -> dict[str, Any]:

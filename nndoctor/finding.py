@@ -114,6 +114,8 @@ class Finding:
     certain: bool = True
     explains: frozenset[str] | None = None
     """The checks that may be symptoms of this finding, where it is too mild to explain all that its check can."""
+    treatments: tuple[str, ...] | None = None
+    """The treatments that may show whether this is the cause, where they are not those of its check."""
 
 
 class Skip(Exception):  # noqa: N818 - not an error: the check could not look, and says why

@@ -333,6 +333,8 @@ class Watcher(TorchFunctionMode):
             return func(*args, **kwargs)
         if not self.session.stack:
             args, kwargs = self.conductor.outer_op(name, args, kwargs)
+        if self.conductor.on_arguments is not None:
+            args, kwargs = self.conductor.on_arguments(name, args, kwargs)
         try:
             output = func(*args, **kwargs)
         except Exception as error:

@@ -26,6 +26,7 @@ from nndoctor.experiments.overlap import overlaps
 from nndoctor.experiments.plan import plan
 from nndoctor.experiments.samples import questions
 from nndoctor.experiments.scan import drifts, scans
+from nndoctor.experiments.ward import Ward
 from nndoctor.feeds.state import RandomState
 from nndoctor.hooks import Hooks, Watcher
 from nndoctor.launcher import clean_traceback, run_module, run_script
@@ -68,12 +69,20 @@ class Patient:
         self.session = Session(config, self.recorder)
         self.conductor = Conductor(self.session, self._plan)
         self.conductor.ending.on_stubborn = self._leave
+        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
+        self.scratch = Scratch(folder / "scratch", self._saved)
+        self.calls = LatestCalls(self.session)
         era = Era(self.session, self.conductor)
         self.batches = Batches(self.session, self.conductor, era)
+        self.ward = Ward(self.session, self.conductor, era, self.batches) if config.trials else None
+        if self.ward is None:
+            self._attach(era)
+
+    def _attach(self, era: Era) -> None:
+        """Attach every instrument of a check."""
         modules = Modules(self.session, self.conductor, era, self.batches)
         parameters = Parameters(self.session, self.conductor, modules)
         losses = Losses(self.session, self.conductor, era, self.batches)
-        self.calls = LatestCalls(self.session)
         self.functions = CustomFunctions(self.session)
         self.session.listen(self.functions)
         tracer = Tracer(self.session, self.conductor, self.batches)
@@ -103,7 +112,6 @@ class Patient:
         self.batches.on_target = self.session.guarded(samples.target)
         self.session.listen(histograms)
         self.session.listen(samples)
-        self.scratch = Scratch(folder / "scratch", self._saved)
 
     def run(self) -> int:
         """Run the script to its end, however it ends. Returns the exit code of the process.
@@ -152,6 +160,8 @@ class Patient:
             run_script(self.config.target, self.config.arguments)
 
     def _plan(self, conductor: Conductor) -> Plan:
+        if self.ward is not None:
+            return self.ward.plan(conductor)
         return ladder(conductor) if self.config.plan == "ladder" else plan(conductor, self._inspect)
 
     def _inspect(self) -> None:
@@ -186,11 +196,14 @@ class Patient:
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 self.conductor.script_ended(failure)
-                if failure != "interrupted" and self.config.plan == "check":
+                if self.ward is not None and failure:
+                    self.ward.failed(failure)
+                elif failure != "interrupted" and self.ward is None and self.config.plan == "check":
                     self._compare_splits()
             except Exception as error:  # noqa: BLE001
                 self.session.failed("the end of the run", error)
-        self.session.say(phase="end", force=True)
+        facts = {} if self.ward is None else {"iterations": self.ward.course.iterations}
+        self.session.say(phase="end", force=True, **facts)
 
     def _compare_splits(self) -> None:
         if self.config.scan < 1:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from nndoctor.names import Names, Place
-from nndoctor.records import OBSERVE, Event, Record
+from nndoctor.records import OBSERVE, Event, Record, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -54,6 +54,10 @@ class Config:
     attempt: int = 0
     plan: str = "check"
     """Which experiments: `check` or `ladder`."""
+    trials: tuple[dict[str, Any], ...] = ()
+    """Treatments to be tried in this run of the script, which is then for nothing else."""
+    iterations: int = 0
+    """How many iterations the script's loop has in all, where no loader feeds it; 0 for no known end."""
 
     @classmethod
     def read(cls, path: Path) -> Config:
@@ -131,6 +135,9 @@ class Listener:
 
     def step_ended(self) -> None:
         """A training iteration is complete; the session still stands at it."""
+
+    def diet_began(self, name: str) -> None:
+        """An experiment begins; the start state has been restored."""
 
     def diet_ended(self, name: str) -> None:
         """An experiment is complete; the model is in the state in which it ended."""
@@ -272,6 +279,9 @@ class Session:
 
     def add(self, record: Record) -> None:
         """Record something, at the step where the run stands, unless an earlier attempt recorded this experiment."""
+        kept = isinstance(record, Trial) or (isinstance(record, Event) and record.kind == "instrument")
+        if self.config.trials and not kept:
+            return  # what a treated loop does is no evidence of anything else
         if self.experiment not in self.quiet_kinds:
             here = {"experiment": self.experiment, "segment": self.segment, "step": self.step}
             self.recorder.add(replace(record, **here))  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from nndoctor.errors import UsageError
 
@@ -54,6 +55,8 @@ class Settings:
     skip: tuple[str, ...] = field(default=())
     plan: str = "check"
     """Which experiments the patient makes: `check` or `ladder`."""
+    trials: Literal["none", "auto", "all"] = "auto"
+    """Which treatments are tried after the experiments."""
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for values that cannot work; NaN fails every comparison."""

@@ -32,6 +32,7 @@ from nndoctor.records import (
     Record,
     Step,
 )
+from nndoctor.treatments.names import TREATMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,6 +112,13 @@ def test_examples_parse(check: Check) -> None:
     assert "Use instead:" in check.documentation
     for block in blocks:
         ast.parse(block)
+
+
+@every_check
+def test_names_treatments_that_exist(check: Check) -> None:
+    named = [*check.treatments, *check.relief]
+    assert set(named) <= TREATMENTS.keys()
+    assert len(set(named)) == len(named)
 
 
 @every_check

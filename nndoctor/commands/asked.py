@@ -38,6 +38,8 @@ class Asked:
     seed: int | None = None
     patience: float = 300.0
     quick: bool = False
+    trials: str = "auto"
+    no_trials: bool = False
     baseline: Path | None = None
     update_baseline: bool = False
     own_checks: Sequence[Path] | None = None

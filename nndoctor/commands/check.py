@@ -41,6 +41,8 @@ def check(
     baseline: options.Baseline = None,
     update_baseline: options.UpdateBaseline = False,
     own_checks: options.OwnChecks = None,
+    trials: options.Trials = options.Extent.AUTO,
+    no_trials: Annotated[bool, typer.Option("--no-trials", help="The same as --trials none.")] = False,
     formats: options.Formats = None,
     diff: options.Diff = False,
     diff_to: options.DiffTo = None,

@@ -23,6 +23,7 @@ def explain(
     from nndoctor.own_checks import checks_at
     from nndoctor.reasons import REASONS
     from nndoctor.reports.terminal import WIDEST
+    from nndoctor.treatments.names import described
 
     own = [check for path in own_checks or [] for check in checks_at(path)]
     found = find(term, load_catalogue(own=own).values())
@@ -38,4 +39,6 @@ def explain(
         if check.options:
             values = ", ".join(f"{name}={value!r}" for name, value in check.options.items())
             console.print(Text(f"\nthresholds: {values}", style="dim"))
+        if treatments := [*check.treatments, *check.relief]:
+            console.print(Text(f"tried as a treatment: {'; '.join(map(described, treatments))}", style="dim"))
         console.print()

@@ -31,6 +31,17 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Extent(StrEnum):
+    """Values of `--trials`."""
+
+    AUTO = "auto"
+    ALL = "all"
+    NONE = "none"
+
+
+Trials = Annotated[
+    Extent, typer.Option(help="Treat what was found, to see whether it helps: as time allows, everything, or nothing.")
+]
 Select = Annotated[
     list[str] | None, typer.Option(metavar="CHECKS", help="Only these: slugs or reasons, a,b or repeated.")
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nndoctor import doctor
 from nndoctor.commands import showing
 from nndoctor.commands.asked import configured, settled
+from nndoctor.commands.options import Extent
 from nndoctor.errors import ExitCode, UsageError
 from nndoctor.reports import live
 from nndoctor.run_folder import fitting
@@ -91,7 +92,7 @@ def _done(job: Job) -> Examined:
     with contextlib.chdir(job.folder):
         with live.line(errors, wanted=not settings.quiet) as show:
             echo = showing.echo_to(errors) if settings.verbose else None
-            folder = doctor.examine(settings, show=show, echo=echo)
+            folder = doctor.examine(settings, show=show, echo=echo, checks=job.chosen.checks)
         return showing.examined(folder, job.chosen, job.name)
 
 
@@ -107,4 +108,5 @@ def _settings(asked: Asked, target: Target) -> Settings:
         verbose=asked.verbose,
         quiet=asked.quiet,
         quick=asked.quick,
+        trials="none" if asked.no_trials or asked.quick else Extent(asked.trials).value,
     )

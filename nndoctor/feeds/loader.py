@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from nndoctor.feeds.draw import drawn
 from nndoctor.feeds.tree import clone
 
 if TYPE_CHECKING:
@@ -138,6 +139,14 @@ class LoaderFeed:
     def loaders(self) -> list[Any]:
         """Return the loaders that feed an iteration, in the order asked."""
         return list(self._keep_alive)
+
+    def drawn(self, count: int, seed: int) -> list[Any] | None:
+        """Return iterations of samples drawn at random from the training data; None where that cannot be done."""
+        if len(self._keep_alive) != 1:
+            return None
+        with self.conductor.session.loading():
+            batches = drawn(self._keep_alive[0], count, seed)
+        return None if batches is None else [[batch] for batch in batches]
 
     def _real(self, served: Served, *, silently: bool) -> Any:
         """Ask the loader itself; where its data ends inside an experiment, begin its next pass."""

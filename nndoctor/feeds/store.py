@@ -74,3 +74,7 @@ class Store:
         inputs = {"0"} if f"{slot[0]}:{slot[2]}" in self.input_paths else set()  # a bare tensor is the leaf "0"
         made: Tensor = fed(diet, found, step, self.batch_size, inputs)
         return made
+
+    def _picked(self, diet: Diet, step: int) -> Any:
+        content = self.content if diet.content is None else diet.content
+        return content[diet.pick(step, len(content))]

@@ -63,6 +63,8 @@ class Losses(Listener):
         self._difference: tuple[Tensor, int] | None = None
         self._last: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
         self._score = math.nan
+        self.metric = ""
+        """What the score of the iteration that ended last is."""
 
     def score(self) -> float:
         """Return accuracy or R2 of the iteration that ended last; NaN if there was none."""
@@ -82,6 +84,7 @@ class Losses(Listener):
     def step_ended(self) -> None:
         """Keep the iteration's score."""
         rows = [row for row in self._rows if row.metric and row.requires_grad]
+        self.metric = rows[0].metric if rows else ""
         weights = [row.input_shape[0] if row.input_shape else 1 for row in rows]
         total = sum(weights)
         self._score = sum(r.score * w for r, w in zip(rows, weights, strict=True)) / total if total else math.nan

@@ -56,6 +56,7 @@ from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, Schedul
 from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, WorkerRandomness
 from nndoctor.records.sources import SourceFile
 from nndoctor.records.speed import CompiledCalls, Devices
+from nndoctor.records.trials import TRIAL, Trial
 
 KINDS: tuple[type[Record], ...] = (
     Step,
@@ -109,6 +110,7 @@ KINDS: tuple[type[Record], ...] = (
     Histogram,
     Sample,
     Source,
+    Trial,
     Experiment,
     Event,
     Environment,
@@ -128,6 +130,7 @@ __all__ = [
     "STAND_IN",
     "TRACE",
     "TRAIN",
+    "TRIAL",
     "VALIDATION",
     "Backward",
     "Batch",
@@ -182,6 +185,7 @@ __all__ = [
     "StepDirection",
     "TensorStats",
     "TokenTarget",
+    "Trial",
     "Units",
     "ValidationCall",
     "WorkerRandomness",

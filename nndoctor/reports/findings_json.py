@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nndoctor.diagnose import Diagnosis, Entry, Outcome
     from nndoctor.finding import SourceLine
     from nndoctor.prescription import Item, Prescription
+    from nndoctor.proof import Proof
     from nndoctor.recording import Recording
     from nndoctor.reports.examined import Examined
 
@@ -76,8 +77,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "evidence": _evidence(finding.evidence),
         "advice": finding.advice,
         "certain": finding.certain,
-        "confirmed": None,
-        "trial": None,
+        "confirmed": entry.confirmed,
+        "trial": _trial(entry.proof),
         "explains": sorted(entry.check.explains),
         "explained_by": entry.explained_by or None,
     }
@@ -91,6 +92,25 @@ def _where(where: SourceLine | None) -> dict[str, Any] | None:
 
 def _prescribed(item: Item) -> dict[str, Any]:
     return {"check": item.check, "where": _where(item.where), "change": item.change, "diff": item.diff or None}
+
+
+def _trial(proof: Proof | None) -> dict[str, Any] | None:
+    if proof is None:
+        return None
+    trial, found = proof.trial, proof.found
+    return {
+        "treatment": trial.treatment,
+        "with": [*trial.jointly, *trial.with_others],
+        "outcome": proof.outcome,
+        "why": trial.skipped,
+        "metric": f"{trial.metric} after {trial.steps} steps" if found.of else None,
+        "start": trial.start,
+        "control": found.control,
+        "treated": found.treated,
+        "won": found.won,
+        "of": found.of,
+        "text": proof.sentence,
+    }
 
 
 def _evidence(items: Iterable[Evidence]) -> dict[str, Any]:

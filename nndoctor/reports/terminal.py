@@ -176,6 +176,9 @@ def _body(entry: Entry) -> Iterator[RenderableType]:
         yield Text(f"in: {clean(names_shown(unnamed, most=NAMES))}", style="dim")
     if not finding.certain:
         yield Text("(inferred, not measured directly)", style="dim")
+    if entry.proof is not None:
+        style = {True: "green", False: "yellow", None: "dim"}[entry.confirmed]
+        yield _hanging(Text.assemble(("trial: ", "bold"), (clean(entry.proof.sentence), style)))
 
 
 def _hanging(text: Text, indent: int = 2) -> RenderableType:

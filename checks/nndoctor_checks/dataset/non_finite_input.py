@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         "update-ratio",
         "vanishing-gradient",
     ],
+    treatments=["drop-non-finite"],
 )
 def non_finite_input(run: Recording) -> Iterator[Finding]:
     """The data holds NaN or Inf before the network has seen it.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     severity=Severity.ERROR,
     needs=[Batch],
     explains=["class-imbalance", "single-label-batches", "train-val-shift", "unshuffled-data"],
+    relief=["shuffle"],
 )
 def repeated_batch(
     run: Recording,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         "learning-rate-too-high",
         "update-ratio",
     ],
+    treatments=["shuffle"],
 )
 def single_label_batches(
     run: Recording,

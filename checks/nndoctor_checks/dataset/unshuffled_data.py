@@ -33,6 +33,7 @@ RECURRENT = ("RNN", "LSTM", "GRU")
         "train-val-shift",
         "update-ratio",
     ],
+    treatments=["shuffle"],
 )
 def unshuffled_data(
     run: Recording,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     severity=Severity.ERROR,
     needs=[Parameter],
     explains=[*NOT_TRAINED_SYMPTOMS, "loss-detached", "loss-flat"],
+    treatments=["unfreeze"],
 )
 def frozen_parameters(
     run: Recording,

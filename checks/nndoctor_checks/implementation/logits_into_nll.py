@@ -22,6 +22,7 @@ LOGARITHMS = ("LogSoftmax", "LogSigmoid", "Logsumexp", "Log")
     severity=Severity.ERROR,
     needs=[LossCall],
     explains=[*BROKEN_LOSS_SYMPTOMS, "exploding-gradient", "initial-loss", "learning-rate-too-high", "non-finite"],
+    treatments=["recover-logits"],
 )
 def logits_into_nll(
     run: Recording,

@@ -33,6 +33,7 @@ DIFFERENCES = ("sub", "rsub", "__sub__", "__rsub__")
     severity=Severity.ERROR,
     needs=[LossCall],
     explains=[*BROKEN_LOSS_SYMPTOMS, "accidental-broadcast"],
+    treatments=["reshape-target"],
 )
 def loss_broadcast(
     run: Recording,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     severity=Severity.ERROR,
     needs=[Parameter, Optimizer],
     explains=NOT_TRAINED_SYMPTOMS,
+    treatments=["unfreeze"],
 )
 def parameters_not_in_optimizer(
     run: Recording,

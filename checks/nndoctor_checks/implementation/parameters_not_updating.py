@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     reason="R23",
     severity=Severity.ERROR,
     needs=[Parameter, OptimizerStep],
-    explains=[slug for slug in NOT_TRAINED_SYMPTOMS if slug != "vanishing-gradient"],  # its updates may round to 0
+    explains=[slug for slug in NOT_TRAINED_SYMPTOMS if slug != "vanishing-gradient"],  # its updates may round to 0,
+    treatments=["usual-learning-rate"],
 )
 def parameters_not_updating(
     run: Recording,

@@ -21,6 +21,7 @@ SQUASHING = ("Sigmoid", "Softmax")
     severity=Severity.ERROR,
     needs=[LossCall],
     explains=BROKEN_LOSS_SYMPTOMS,
+    treatments=["recover-logits"],
 )
 def sigmoid_into_bce_with_logits(
     run: Recording,

@@ -22,6 +22,7 @@ NORMALISING = ("Softmax", "Exp", "Div", "Sigmoid")
     severity=Severity.ERROR,
     needs=[LossCall],
     explains=BROKEN_LOSS_SYMPTOMS,
+    treatments=["recover-logits"],
 )
 def softmax_into_cross_entropy(
     run: Recording,

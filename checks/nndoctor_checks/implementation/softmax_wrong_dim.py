@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     severity=Severity.ERROR,
     needs=[SoftmaxCall],
     explains=[*BROKEN_LOSS_SYMPTOMS, "batch-mixing", "initial-loss", "logits-into-nll"],
+    treatments=["softmax-over-classes"],
 )
 def softmax_wrong_dim(
     run: Recording,

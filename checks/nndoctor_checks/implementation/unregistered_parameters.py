@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "parameters-not-updating",
         "train-mode-in-validation",
     ],
+    treatments=["unfreeze"],
 )
 def unregistered_parameters(
     run: Recording,

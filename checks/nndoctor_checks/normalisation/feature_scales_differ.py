@@ -37,6 +37,7 @@ Column = tuple[int, float, float]
         "update-ratio",
         "vanishing-gradient",
     ],
+    treatments=["standardise-inputs"],
 )
 def feature_scales_differ(
     run: Recording,

@@ -46,6 +46,7 @@ LAYERS = ("Linear", "Conv", "LazyLinear", "LazyConv")
         "update-ratio",
         "vanishing-gradient",
     ],
+    treatments=["standardise-inputs"],
 )
 def unstandardised_input(
     run: Recording,

@@ -34,6 +34,7 @@ LARGEST = 1e30
         "non-finite",
         "update-ratio",
     ],
+    treatments=["standardise-targets"],
 )
 def unstandardised_target(
     run: Recording,

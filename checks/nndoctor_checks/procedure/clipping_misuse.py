@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     severity=Severity.WARNING,
     needs=[Clipping],
     explains=["cannot-overfit-batch", "learning-rate-too-low", "loss-flat", "update-ratio"],
+    treatments=["no-clipping", "clip-gradients"],
 )
 def clipping_misuse(
     run: Recording,
@@ -82,6 +83,7 @@ def _of_place(calls: Sequence[Clipping], removed: float, always: float) -> Itera
             advice="Call `clip_grad_norm_` between `loss.backward()` and `optimizer.step()`.",
             where=where,
             evidence=(Measure("calls after the step", len(late), "0"),),
+            treatments=("clip-gradients",),
         )
     elif len(scaled) >= enough:
         scale = max(c.scale for c in scaled)
@@ -91,6 +93,7 @@ def _of_place(calls: Sequence[Clipping], removed: float, always: float) -> Itera
             advice="Call `scaler.unscale_(optimizer)` before `clip_grad_norm_`.",
             where=where,
             evidence=(Measure("factor on the gradients", scale, "1"),),
+            treatments=(),
         )
     elif len(strong) == len(calls):
         ratio = median(c.max_norm / c.norm for c in strong)
@@ -100,4 +103,5 @@ def _of_place(calls: Sequence[Clipping], removed: float, always: float) -> Itera
             advice="Raise `max_norm` to about the norm that gradients usually have, so that it cuts the exceptions.",
             where=where,
             evidence=(Measure("max_norm / norm", ratio, f">= {1 - removed:.2g}"),),
+            treatments=("no-clipping",),
         )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     severity=Severity.ERROR,
     needs=[OptimizerStep],
     explains=[*NOT_TRAINED_SYMPTOMS, "no-gradient", "parameters-not-updating"],
+    treatments=["keep-gradients"],
 )
 def gradients_cleared_before_step(
     run: Recording,

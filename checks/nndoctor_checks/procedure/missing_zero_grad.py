@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         "update-ratio",
         "vanishing-gradient",
     ],
+    treatments=["clear-gradients"],
 )
 def missing_zero_grad(
     run: Recording,

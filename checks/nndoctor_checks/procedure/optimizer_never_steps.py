@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     severity=Severity.ERROR,
     needs=[Step, Backward],
     explains=[*NOT_TRAINED_SYMPTOMS, "parameters-not-in-optimizer", "parameters-not-updating"],
+    treatments=["step-each-iteration"],
 )
 def optimizer_never_steps(
     run: Recording,

@@ -32,6 +32,7 @@ RECTIFIERS = ("ReLU", "relu", "relu_")
         "update-ratio",
         "vanishing-gradient",
     ],
+    relief=["reinitialise", "learning-rate-x0.1"],
 )
 def dead_relu(
     run: Recording,

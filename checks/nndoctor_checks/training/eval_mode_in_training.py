@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "non-finite",
         "saturated-activation",
     ],
+    treatments=["train-mode"],
 )
 def eval_mode_in_training(run: Recording) -> Iterator[Finding]:
     """Dropout and BatchNorm are in eval mode while the network is trained.

@@ -38,6 +38,7 @@ CLIP = "Clip them before the step, `torch.nn.utils.clip_grad_norm_(model.paramet
         "saturated-activation",
         "update-ratio",
     ],
+    relief=["learning-rate-x0.1", "clip-gradients", "reinitialise"],
 )
 def exploding_gradient(
     run: Recording,

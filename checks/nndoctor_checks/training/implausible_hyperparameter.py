@@ -15,6 +15,9 @@ DECOUPLED = ("AdamW", "NAdamW", "Lamb", "Adafactor")
 FREE = ("Lion",)
 """Optimizers whose weight decay is usually chosen far above 1, because their rates are small."""
 
+TREATMENTS: dict[str, tuple[str, ...]] = {"p": ("no-dropout",), "label_smoothing": (), "max_norm": ("no-clipping",)}
+"""By name of the hyper-parameter; those of the optimizer are set to their defaults."""
+
 
 @check(
     "implausible-hyperparameter",
@@ -32,6 +35,7 @@ FREE = ("Lion",)
         "update-ratio",
     ],
     watched=True,
+    treatments=["default-hyperparameters", "no-dropout", "no-clipping"],
 )
 def implausible_hyperparameter(
     run: Recording,
@@ -129,4 +133,5 @@ def _finding(
         where=SourceLine.of(row),
         names=names or ((row.name,) if isinstance(row, Optimizer) and row.name else ()),
         evidence=(Measure(name, value, expected),),
+        treatments=TREATMENTS.get(name, ("default-hyperparameters",)),
     )

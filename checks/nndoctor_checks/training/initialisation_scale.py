@@ -42,6 +42,7 @@ SATURATED = 0.5
         "update-ratio",
         "vanishing-gradient",
     ],
+    treatments=["reinitialise"],
 )
 def initialisation_scale(
     run: Recording,

@@ -42,6 +42,7 @@ FEW = 3
         "update-ratio",
         "vanishing-gradient",
     ],
+    treatments=["learning-rate-x0.1", "learning-rate-x0.01"],
 )
 def learning_rate_too_high(
     run: Recording,

@@ -36,6 +36,7 @@ ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Lion", "Adafactor", "NAdam", "RAdam")
         "collapsed-predictions",
         "update-ratio",
     ],
+    treatments=["learning-rate-x10", "usual-learning-rate", "learning-rate-x100"],
 )
 def learning_rate_too_low(
     run: Recording,

@@ -73,6 +73,7 @@ TRACE = (
         "vanishing-gradient",
     ],
     watched=True,
+    relief=["drop-non-finite", "learning-rate-x0.1", "clip-gradients", "float32"],
 )
 def non_finite(
     run: Recording,

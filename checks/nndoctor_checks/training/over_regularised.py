@@ -25,6 +25,7 @@ DECOUPLED = ("AdamW",)
     severity=Severity.WARNING,
     needs=[Optimizer, TensorStats],
     explains=["cannot-overfit-batch", "collapsed-predictions", "ignores-input", "learning-rate-too-low"],
+    treatments=["no-weight-decay", "no-dropout"],
 )
 def over_regularised(
     run: Recording,

@@ -37,6 +37,7 @@ FEW_CALLS = 3
         "vanishing-gradient",
     ],
     watched=True,
+    relief=["reinitialise", "standardise-inputs"],
 )
 def saturated_activation(
     run: Recording,

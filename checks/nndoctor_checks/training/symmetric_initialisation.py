@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         "update-ratio",
         "vanishing-gradient",
     ],
+    treatments=["reinitialise"],
 )
 def symmetric_initialisation(
     run: Recording,

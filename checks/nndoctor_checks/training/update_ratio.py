@@ -16,7 +16,14 @@ WARM_UP = 2.0
 """A learning rate that more than doubles over the observed steps is still being warmed up."""
 
 
-@check("update-ratio", reason="R33", severity=Severity.WARNING, needs=[Parameter, TensorStats], watched=True)
+@check(
+    "update-ratio",
+    reason="R33",
+    severity=Severity.WARNING,
+    needs=[Parameter, TensorStats],
+    relief=["learning-rate-x0.1", "learning-rate-x10"],
+    watched=True,
+)
 def update_ratio(
     run: Recording,
     *,
@@ -116,4 +123,5 @@ def _finding(
                 "Update / weight per step", ("weight", "ratio"), tuple((n, f"{v:.2g}") for n, v in late.items())[:30]
             ),
         ),
+        treatments=("learning-rate-x0.1",) if value > limits[1] else ("learning-rate-x10",),
     )

@@ -50,6 +50,7 @@ class Profile:
         "update-ratio",
     ],
     watched=True,
+    relief=["reinitialise"],
 )
 def vanishing_gradient(
     run: Recording,

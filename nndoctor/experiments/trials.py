@@ -1,0 +1,331 @@
+"""The trials of one segment: which runs under which treatments, in which order, and when it is enough.
+
+First each treatment alone, the likeliest cause first. Where one helps and the run is still not well, the others are
+tried on top of it: a second fault shows only when the first is out of the way. Where none helps alone, all are tried
+together, and then each is left out in turn.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from nndoctor.effects import REPETITIONS, Effect, hopeless, summary
+from nndoctor.experiments.bench import PLAIN, Bench, Setting, Value, values
+from nndoctor.experiments.diet import Diet, Result
+from nndoctor.records import OBSERVE, TRIAL, Trial
+from nndoctor.treatments.data import remixed
+from nndoctor.treatments.registry import make
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from nndoctor.conductor import Conductor
+    from nndoctor.treatments.base import Ground, Treatment
+
+    Runs = Generator[Diet, Result, None]
+    Measured = Generator[Diet, Result, dict[str, Value]]
+    Compared = Generator[Diet, Result, Trial]
+
+STEPS = (20, 120)
+"""At least and at most in one run: fewer show nothing but the start, more are what the script itself is for."""
+SHORTEST = 8
+"""Steps below which a run shows nothing; only where the script's own loop has an end."""
+MARGIN = 4
+"""Iterations of such a loop that are not counted on: the last one is complete only when another begins."""
+PASSES = 3
+"""How often the recorded batches are gone through, where there is time."""
+MEASURES = 5
+"""Batches that a run is measured on."""
+MIXING = 977
+"""Seed of the order in which the measured batches are mixed."""
+SLACK = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A treatment that is to be tried in a segment, for the findings of some checks."""
+
+    treatment: str
+    checks: tuple[str, ...] = ()
+    segment: int = 0
+    names: tuple[str, ...] = ()
+    symptom: bool = False
+    """Only for findings that others explain."""
+
+    @classmethod
+    def read(cls, content: dict[str, Any]) -> Wish:
+        """Read what the doctor wrote."""
+        return cls(
+            content["treatment"],
+            tuple(content.get("checks", ())),
+            int(content.get("segment", 0)),
+            tuple(content.get("names", ())),
+            bool(content.get("symptom", False)),
+        )
+
+
+@dataclass(slots=True)
+class Trials:
+    """Everything known of the trials of one segment."""
+
+    conductor: Conductor
+    bench: Bench
+    ground: Ground
+    wishes: Sequence[Wish]
+    _fit: dict[str, Wish] = field(default_factory=dict)
+    _lenses: dict[str, Treatment | None] = field(default_factory=dict)
+    _known: dict[tuple[tuple[str, ...], int, int], dict[str, Value]] = field(default_factory=dict)
+    _results: dict[str, Trial] = field(default_factory=dict)
+    _content: list[Any] = field(default_factory=list)
+    _measured: list[Any] = field(default_factory=list)
+    _steps: int = 0
+    _pace: float = 0.0
+    _began: float = 0.0
+    _objectives: int = 1
+
+    def plan(self, observed: Result) -> Runs:
+        """Yield the diets, and record a `Trial` for every wish that there was time for."""
+        self._prepare(observed)
+        if not self._fit:
+            return
+        yield from self._alone()
+        if not any(self._helped(name) for name in self._fit):
+            yield from self._together()
+        elif not any(self._cured(name) for name in self._fit):
+            yield from self._on_top()
+
+    # ---- what can be tried at all
+
+    def _prepare(self, observed: Result) -> None:
+        store = self.conductor.store
+        self._content = list(store.content)
+        for wish in self.wishes:
+            why = self._unfit(wish, observed)
+            if why:
+                self._left_out(wish, why)
+            else:
+                self._fit[wish.treatment] = wish
+        if not self._fit:
+            return
+        fresh = self.conductor.loader_feed.drawn(MEASURES, MIXING) if "shuffle" in self._fit else None
+        mixed = fresh or remixed(self._content, MIXING) or self._content
+        self._measured = mixed[:MEASURES]
+        self._lenses = {PLAIN: None}
+        for name in self._fit:
+            lens = self._made(name).lens
+            if lens:
+                self._lenses[lens] = self._made(lens)
+        self._pace = observed.seconds / max(1, len(observed.losses))
+        least, most = STEPS
+        runs = REPETITIONS * (len(self._fit) + 1)
+        affordable = self.conductor.left() / max(1e-6, runs * self._pace) - self._overhead()
+        self._steps = int(max(least, min(most, PASSES * len(self._content), affordable)))
+        if iterations := self.conductor.session.config.iterations:
+            # A loop with an end: what it has is for the likeliest treatment; the others have to wait for a further run.
+            room = iterations - MARGIN - len(observed.losses) - 2 * self._overhead()
+            self._steps = min(self._steps, room // (2 * REPETITIONS) - self._overhead())
+        if self._steps < SHORTEST:
+            for wish in self._fit.values():
+                self._left_out(wish, "the script's own loop has too few iterations")
+            self._fit = {}
+
+    def _unfit(self, wish: Wish, observed: Result) -> str:
+        if observed.objectives > 1:
+            return "several losses are minimised against one another"
+        if all(map(math.isnan, observed.losses)):
+            return "no loss was seen"
+        treatment = make(wish.treatment, self._ground(wish.treatment))
+        if treatment is None:
+            return "this version knows no such treatment"
+        try:
+            return treatment.unfit()
+        except Exception as error:  # noqa: BLE001 - nothing of ours may reach the patient
+            return f"the treatment failed: {type(error).__name__}: {error}"
+
+    def _ground(self, name: str, repetition: int = 0) -> Ground:
+        names = tuple(n for wish in self.wishes if wish.treatment == name for n in wish.names)
+        return replace(self.ground, names=names, repetition=repetition)
+
+    def _made(self, name: str, repetition: int = 0) -> Treatment:
+        treatment = make(name, self._ground(name, repetition))
+        assert treatment is not None
+        return treatment
+
+    # ---- the order of the trials
+
+    def _alone(self) -> Runs:
+        for name, wish in self._fit.items():
+            if self._settled(wish):
+                self._left_out(wish, "another treatment has helped")
+            elif wish.symptom and (why := self._well()):
+                self._left_out(wish, why)
+            elif not self._affordable():
+                self._left_out(wish, "the time for trials was over")
+            else:
+                yield from self._try(name, base=())
+
+    def _on_top(self) -> Runs:
+        """Try what did not help by itself on top of what helped most."""
+        best = max((n for n in self._results if self._helped(n)), key=self._gain)
+        for name in [n for n in self._results if not self._helped(n)]:
+            if not (_rivals(name, best) or self._settled(self._fit[name])):
+                yield from self._try(name, base=(best,), keep_if_no_better=True)
+
+    def _together(self) -> Runs:
+        """Try all at once; if that helps, what is needed is what is missed when it is left out."""
+        chosen: list[str] = []
+        for name in self._results:
+            if not any(_rivals(name, other) for other in chosen) and not self._results[name].skipped:
+                chosen.append(name)
+        if len(chosen) < 2:
+            return
+        joint = yield from self._compared(tuple(chosen), base=())
+        if summary(joint).effect is not Effect.HELPED:
+            return
+        for name in chosen:
+            others = tuple(n for n in chosen if n != name)
+            yield from self._try(name, base=others, keep_if_no_better=True)
+
+    def _settled(self, wish: Wish) -> bool:
+        """Whether another treatment has helped for every finding that this one is for."""
+        helped = {check for name in self._results if self._helped(name) for check in self._fit[name].checks}
+        return bool(wish.checks) and set(wish.checks) <= helped
+
+    def _left_out(self, wish: Wish, why: str) -> None:
+        self.conductor.session.add(Trial(treatment=wish.treatment, checks=wish.checks, skipped=why))
+
+    def _helped(self, name: str) -> bool:
+        return name in self._results and summary(self._results[name]).effect is Effect.HELPED
+
+    def _well(self) -> str:
+        """Say why symptoms need no treatment; empty if they do."""
+        if any(summary(trial).control_learns for trial in self._results.values()):
+            return "the run learns well without it"
+        return "another treatment has made the run well" if any(self._cured(n) for n in self._fit) else ""
+
+    def _cured(self, name: str) -> bool:
+        return self._helped(name) and summary(self._results[name]).cured
+
+    def _gain(self, name: str) -> float:
+        found = summary(self._results[name])
+        better = found.control - found.treated
+        return better if self._results[name].metric == "loss" else -better
+
+    # ---- one trial
+
+    def _try(self, name: str, *, base: tuple[str, ...], keep_if_no_better: bool = False) -> Runs:
+        wish = self._fit[name]
+        if not self._affordable():
+            return
+        trial = yield from self._compared((*base, name), base=base)
+        trial = replace(trial, treatment=name, checks=wish.checks, with_others=base)
+        if keep_if_no_better and summary(trial).effect is not Effect.HELPED:
+            return
+        self._results[name] = trial
+        session = self.conductor.session
+        session.add(trial)
+        session.recorder.flush()
+
+    def _compared(self, treated: tuple[str, ...], *, base: tuple[str, ...]) -> Compared:
+        """Run control and treatment until the outcome is clear, at most so often as there are repetitions."""
+        began = time.monotonic()
+        added = [n for n in treated if n not in base]
+        lens = next((lens for n in added if (lens := self._made(n).lens)), PLAIN)
+        if against := self._made(added[0]).against():
+            base = (*base, against)
+        start = (yield from self._run(base, 0, 0)).get(lens)
+        begun = (yield from self._run(treated, 0, 0)).get(PLAIN if lens in treated else lens)
+        by_score = any(self._made(n).by_score for n in treated)
+        metric = _score_name(self.bench.metric) if by_score else "loss"
+        trial = Trial(treatment=added[0], jointly=tuple(added[1:]), metric=metric, steps=self._steps, measured=MEASURES)
+        if start is None or begun is None:
+            return replace(trial, skipped=self.bench.broken or "it could not be measured")
+        # Weights or inputs far off make the first loss a huge one, beside which all that follows looks small.
+        better = min if metric == "loss" else max
+        trial = replace(trial, start=better(_pick(start, metric), _pick(begun, metric)))
+        if math.isnan(trial.start):
+            return replace(trial, skipped=f"no {metric} is known")
+        for repetition in range(REPETITIONS):
+            control = (yield from self._run(base, self._steps, repetition)).get(lens)
+            other = (yield from self._run(treated, self._steps, repetition)).get(PLAIN if lens in treated else lens)
+            if self.bench.broken or control is None or other is None:
+                why = self.bench.broken or "it could not be measured"
+                return replace(trial, skipped=why) if not trial.treated else trial
+            trial = replace(
+                trial,
+                controls=(*trial.controls, _pick(control, metric)),
+                treated=(*trial.treated, _pick(other, metric)),
+                seconds=round(time.monotonic() - began, 3),
+            )
+            if hopeless(trial) or not self._affordable():
+                break
+        return trial
+
+    def _run(self, names: tuple[str, ...], steps: int, repetition: int) -> Measured:
+        """Return what a run under these treatments measures, from memory where it was done before."""
+        key = (tuple(sorted(names)), steps, repetition)
+        if key in self._known:
+            return self._known[key]
+        treatments = [self._made(name, repetition) for name in names]
+        lenses = {n: t for n, t in self._lenses.items() if n not in names}
+        setting = Setting(treatments, steps, len(self._measured), lenses, repetition)
+        self.bench.prepare(setting)
+        factor = 1.0
+        for treatment in treatments:
+            factor *= treatment.lr_factor
+        label = "+".join(names) or "control"
+        result = yield Diet(
+            name=f"{TRIAL}{label}" + (f"#{repetition + 1}" if repetition else ""),
+            wanted=setting.length,
+            least=setting.length,
+            seconds=SLACK * setting.length * self._pace + SLACK,
+            lr_factor=factor,
+            content=self._served(treatments, setting),
+        )
+        found = values(setting, result)
+        if not self.bench.broken:
+            self._known[key] = found
+        self._pace = max(1e-5, 0.5 * self._pace + 0.5 * result.seconds / max(1, len(result.losses)))
+        return found
+
+    def _served(self, treatments: Sequence[Treatment], setting: Setting) -> list[Any]:
+        """Return the batches of a run. A repetition begins elsewhere in the same order: the order may be the fault."""
+        trained, measured = self._content, self._measured
+        shift = setting.repetition * len(trained) // REPETITIONS
+        trained = trained[shift:] + trained[:shift]
+        for treatment in treatments:
+            trained = treatment.content(trained, measuring=False)
+            measured = treatment.content(measured, measuring=True)
+        served = [trained[step % len(trained)] for step in range(setting.steps)]
+        for lens in setting.lenses.values():
+            seen = measured if lens is None else lens.content(measured, measuring=True)
+            served += [seen[step % len(seen)] for step in range(setting.measures)]
+        return served
+
+    def _overhead(self) -> int:
+        return MEASURES * max(1, len(self._lenses))
+
+    def _affordable(self) -> bool:
+        return self.conductor.left() > 2 * self._pace * (self._steps + self._overhead())
+
+
+def _pick(value: Value, metric: str) -> float:
+    return value.loss if metric == "loss" else value.score
+
+
+def _score_name(metric: str) -> str:
+    return "r2" if metric == "r2" else "accuracy"
+
+
+def _rivals(one: str, other: str) -> bool:
+    """Whether two treatments set the same thing to different values."""
+    kinds = ("learning-rate", "usual-learning-rate", "adamw", "sgd-momentum")
+    return one == other or (one.startswith(kinds) and other.startswith(kinds))
+
+
+def observation(steps: int, seconds: float) -> Diet:
+    """Return the diet that records the batches for the trials of a segment."""
+    return Diet(name=OBSERVE, wanted=steps, least=steps, seconds=seconds)

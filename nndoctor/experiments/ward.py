@@ -1,0 +1,106 @@
+"""A run of the script for treatment trials alone: few instruments, nothing recorded but what the trials show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from nndoctor.experiments.bench import Bench
+from nndoctor.experiments.course import Course
+from nndoctor.experiments.trials import Trials, Wish, observation
+from nndoctor.probes import graph
+from nndoctor.probes.losses import Losses
+from nndoctor.probes.modules import ACTIVATIONS
+from nndoctor.records import OBSERVE, Trial
+from nndoctor.session import Call, Listener, Pass, Session
+from nndoctor.treatments.base import Ground
+from nndoctor.treatments.model import DROPOUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from torch import Tensor, nn
+
+    from nndoctor.conductor import Conductor
+    from nndoctor.experiments.diet import Diet, Result
+    from nndoctor.probes.batches import Batches
+    from nndoctor.probes.era import Era
+
+SHARE = 0.3
+"""Greatest share of the time for recording the batches."""
+WALKED = 3
+"""Steps in which the graph behind the loss is walked."""
+
+
+class Ward(Listener):
+    """Has the trials of each segment done, and ends the script after the last."""
+
+    def __init__(self, session: Session, conductor: Conductor, era: Era, batches: Batches) -> None:
+        self.session = session
+        self.conductor = conductor
+        self.wishes = [Wish.read(content) for content in session.config.trials]
+        self._losses = Losses(session, conductor, era, batches)
+        self._bench = Bench(session, conductor, self._losses)
+        self._ground = Ground(conductor)
+        self._last: nn.Module | None = None
+        self._on_batch = conductor.on_batch
+        self._on_op = conductor.on_op
+        self.course = Course(session, conductor, self._losses)
+        for listener in (era, batches, self._losses, self._bench, self.course, self):
+            session.listen(listener)
+
+    def plan(self, conductor: Conductor) -> Generator[Diet, Result, None]:
+        """Yield the diets of one segment."""
+        segment = self.session.segment
+        here = [wish for wish in self.wishes if wish.segment == segment]
+        self._ground = Ground(conductor)
+        conductor.on_batch, conductor.on_op = self._on_batch, self._on_op
+        config = self.session.config
+        steps = min(config.steps, config.iterations // 8 or config.steps)  # of a short loop, most is for the runs
+        observed = yield observation(steps if here else 1, SHARE * config.budget)
+        if here:
+            # Where data meets the model is known now; to look at every batch again would only cost time.
+            conductor.on_batch, conductor.on_op = lambda *_: None, lambda *_: None
+            yield from Trials(conductor, self._bench, self._ground, here).plan(observed)
+        if not any(wish.segment > segment for wish in self.wishes):
+            conductor.finish("the trials are done")
+
+    # ---- what treatments have to know of the loop
+
+    def outer_call(self, call: Call) -> None:
+        """Note whether the model trains in eval mode."""
+        if self.session.experiment == OBSERVE and call.grad and any(not m.training for m in call.module.modules()):
+            self._ground.eval_mode = True
+
+    def module_done(self, call: Call, output: Any) -> None:
+        """Remember the layer with weights that ran last."""
+        if self.session.experiment == OBSERVE and next(call.module.parameters(recurse=False), None) is not None:
+            weight = getattr(call.module, "weight", None)
+            if weight is not None and weight.dim() > 1:
+                self._last = call.module
+
+    def op_done(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """Note what follows a layer, and whether there is dropout."""
+        if self.session.experiment != OBSERVE:
+            return
+        if name in DROPOUTS:
+            self._ground.dropouts = True
+        elif name in ACTIVATIONS and self._last is not None:
+            self._ground.followed_by.setdefault(id(self._last), name)
+            self._last = None
+
+    def backward_begins(self, this: Pass) -> None:
+        """Find what the loss depends on."""
+        if self.session.experiment == OBSERVE and self.session.step < WALKED:
+            found: dict[int, Tensor] = graph.leaves(this.roots)
+            if self.session.step == 0 and self.conductor.start is not None:
+                self.conductor.start.extend(list(found.values()))  # leaves that no module or optimizer holds
+            self._ground.behind_loss.update(found)
+
+    def failed(self, failure: str) -> None:
+        """The script raised in a run of a trial: the treatments of that run are not tried again."""
+        experiment = self.session.experiment
+        for wish in self.wishes:
+            if wish.segment == self.session.segment and f":{wish.treatment}" in experiment.replace("+", ":"):
+                row = Trial(treatment=wish.treatment, checks=wish.checks, skipped=f"the script failed: {failure}")
+                self.session.add(replace(row, segment=self.session.segment))

@@ -1,0 +1,91 @@
+"""What the trials say of a finding: confirmed, refuted, or neither. From the recording alone.
+
+Confirmed: treating it helps, in every repetition. Refuted: treating it does nothing. But a fact that was measured
+is not refuted by a loop that learns well in the few steps of a trial all the same: its harm may show elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nndoctor.effects import Effect, Summary, summary
+from nndoctor.records import Trial
+from nndoctor.treatments.names import described
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from nndoctor.recording import Recording
+
+ENOUGH_STEPS = 30
+"""Steps of training below which a treatment that has done nothing may not have had the time."""
+METRICS = {"accuracy": "accuracy", "r2": "R2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The trial that decided on the findings of a check, and how. `confirmed` is None where it did not decide."""
+
+    confirmed: bool | None
+    trial: Trial
+    found: Summary
+
+    @property
+    def outcome(self) -> str:
+        """In one word."""
+        if self.trial.skipped:
+            return "skipped"
+        return {True: "confirmed", False: "refuted", None: "inconclusive"}[self.confirmed]
+
+    @property
+    def treatment(self) -> str:
+        """What was done, in words."""
+        names = (self.trial.treatment, *self.trial.jointly)
+        return " and ".join(described(name) for name in names)
+
+    @property
+    def effect(self) -> str:
+        """The numbers: `loss after 30 steps 2.31 -> 0.42, better in 3 of 3 runs`."""
+        metric = METRICS.get(self.trial.metric, self.trial.metric)
+        values = f"{metric} after {self.trial.steps} steps {shown(self.found.control)} -> {shown(self.found.treated)}"
+        return f"{values}, better in {self.found.won} of {self.found.of} runs"
+
+    @property
+    def sentence(self) -> str:
+        """What a report says of it in one line."""
+        if self.trial.skipped:
+            return f"not tried with {self.treatment}: {self.trial.skipped}"
+        others = " and ".join(described(name) for name in self.trial.with_others)
+        base = f"on top of {others}, " if others else ""
+        verdict = {True: "confirmed", False: "refuted by a trial", None: "not decided by a trial"}
+        return f"{verdict[self.confirmed]}: {base}with {self.treatment}, {self.effect}"
+
+
+def shown(value: float) -> str:
+    """Return a number for a sentence."""
+    return f"{value:.3g}" if math.isfinite(value) else "not finite"
+
+
+def proof(run: Recording, check: str, *, certain: bool, relief: Collection[str] = ()) -> Proof | None:
+    """Return what the trials say of the findings of a check, None where there was none for it.
+
+    `certain`: the finding was measured, not inferred. `relief`: treatments that leave its cause as it is.
+    """
+    rows = [row for row in run.rows(Trial) if check in row.checks]
+    tried = [(row, summary(row)) for row in rows if not row.skipped and row.treated]
+    if not tried:
+        return Proof(None, rows[0], summary(rows[0])) if rows else None
+    for row, found in tried:
+        if found.effect is Effect.HELPED:
+            return Proof(True, row, found)
+    row, found = tried[0]
+    refuted = all(
+        f.effect is Effect.NOTHING
+        and not (certain and f.control_learns)
+        and t.treatment not in relief
+        and t.steps >= ENOUGH_STEPS
+        for t, f in tried
+    )
+    return Proof(False if refuted else None, row, found)
