@@ -21,6 +21,7 @@ from nndoctor.commands.ladder import ladder
 from nndoctor.commands.report import report
 from nndoctor.commands.watch import watch
 from nndoctor.errors import ExitCode, NndoctorError
+from nndoctor.reports.words import soften
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,9 +67,7 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets question marks, not a crash
+    soften(sys.stdout, sys.stderr)
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 

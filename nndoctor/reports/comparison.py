@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nndoctor.reports.evidence import sparkline
-from nndoctor.reports.places import shown
+from nndoctor.reports.places import linked
 from nndoctor.reports.terminal import STYLES, VERDICTS, WIDEST
 from nndoctor.reports.words import clean, number
 
@@ -145,7 +145,8 @@ def _findings(found: Comparison) -> Iterator[RenderableType]:
     ):
         for entry in entries:
             text = Text.assemble((clean(entry.check.name), "bold"), f": {clean(entry.title)}")
-            text.append(f" ({clean(shown(entry.where))})" if entry.where else "")
+            if entry.where:
+                text.append(" (").append_text(linked(entry.where)).append(")")
             grid.add_row(Text(label, style=style), Text(entry.severity.label, style=STYLES[entry.severity]), text)
     yield grid if grid.row_count else Text("  none in either run", style="dim")
 

@@ -14,6 +14,7 @@ from nndoctor.commands import showing
 from nndoctor.commands.asked import Asked
 from nndoctor.prescription.files import fingerprints
 from nndoctor.recording import FILE_NAME, Recorder, Recording
+from nndoctor.reports.words import soften
 from nndoctor.sources import sources
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 def conclude(config: Config, code: int) -> int:
     """Diagnose and report; return the script's own exit code if it is not 0, else the one of the findings."""
     sys.stdout.flush()
+    soften(sys.stdout, sys.stderr)
 
     def report() -> int:
         asked = Asked(
