@@ -66,12 +66,13 @@ def accept(diagnosis: Diagnosis, run: Recording, acceptance: Acceptance, *, fail
         return diagnosis
     gone = {id(each.entry.finding) for each in accepted}
     fired = [each for cause in diagnosis.causes for each in (cause.root, *cause.symptoms)]
-    left = [Fired(f.check, kept) for f in fired if (kept := tuple(x for x in f.findings if id(x) not in gone))]
+    left = [replace(f, findings=kept) for f in fired if (kept := tuple(x for x in f.findings if id(x) not in gone))]
     return Diagnosis(
         verdict=decide(run, max((f.severity for f in left), default=None), fail_on),
         causes=tuple(ordered(left)),
         outcomes=tuple(_outcome(each, accepted, left) for each in diagnosis.outcomes),
         accepted=accepted,
+        proofs=diagnosis.proofs,
     )
 
 
