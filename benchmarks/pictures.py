@@ -31,7 +31,7 @@ PICTURES = ROOT / "docs" / "pictures"
 SAMPLE = ROOT / "sample_projects" / "zoo" / "missing-zero-grad"
 SCRIPT = "sick.py"
 COLUMNS = 100
-WINDOW = {"width": 1100, "height": 1400}
+WIDTH, HEIGHT = 1100, 1400
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MOST = 300_000
 """Bytes of a picture: a repository keeps every version of it."""
@@ -80,7 +80,7 @@ def screenshot(page: Path) -> bytes:
         raise SystemExit(f"no browser: none of {', '.join(BROWSERS)} is installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        tab = browser.new_page(viewport=WINDOW, color_scheme="light")
+        tab = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
         tab.goto(page.absolute().as_uri())
         tab.wait_for_timeout(3000)  # charts are drawn when the page is idle
         picture = Image.open(io.BytesIO(tab.screenshot()))

@@ -150,7 +150,7 @@ def test_curves_at_the_same_steps():
     )
     loss, accuracy = compared(before, after).curves
     assert (loss.what, loss.steps, loss.before, loss.after) == ("loss", (0,), (3.0,), (3.0,))
-    assert accuracy.end == (pytest.approx(0.3), pytest.approx(0.6))
+    assert accuracy.end == pytest.approx((0.3, 0.6))
 
 
 def test_environment():

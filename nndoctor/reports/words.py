@@ -35,9 +35,8 @@ class _Plain(dict[int, str]):
         return "?"
 
 
-_PLAIN = _Plain(
-    str.maketrans("\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588\u2500\u2026\u00a0\u00b1", "_.,-=+*#-~ ~")
-)
+_FANCY = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588\u2500\u2026\u00a0\u00b1"
+_PLAIN = _Plain({ord(fancy): plain for fancy, plain in zip(_FANCY, "_.,-=+*#-~ ~", strict=True)})
 
 
 def plural(count: int, noun: str) -> str:

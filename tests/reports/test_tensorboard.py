@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -70,15 +70,16 @@ def read(folder: Path) -> EventAccumulator:
     return found
 
 
-def points(folder: Path, tag: str) -> list[tuple[int, float]]:
+def points(folder: Path, tag: str) -> list[tuple[int, Any]]:
     return [(e.step, pytest.approx(e.value)) for e in read(folder).Scalars(tag)]
 
 
 def text(folder: Path, tag: str) -> str:
-    return read(folder).Tensors(tag)[-1].tensor_proto.string_val[0].decode()
+    [value] = read(folder).Tensors(tag)[-1].tensor_proto.string_val
+    return str(value, "utf-8")
 
 
-def test_curves_by_experiment_and_phase(tmp_path):
+def test_curves_by_experiment_and_phase(tmp_path: Path) -> None:
     write(
         tmp_path,
         *steps(2.3, 2.0),
@@ -98,7 +99,7 @@ def test_curves_by_experiment_and_phase(tmp_path):
     assert points(tmp_path, "validation/accuracy") == [(2, 0.5)]
 
 
-def test_statistics_of_layers(tmp_path):
+def test_statistics_of_layers(tmp_path: Path) -> None:
     write(
         tmp_path,
         TensorStats(kind="activation", name="net.1", step=4, mean=0.5, std=1.0, zero_share=0.25),
@@ -113,7 +114,7 @@ def test_statistics_of_layers(tmp_path):
     assert points(tmp_path, "updates/net.1.weight/ratio") == [(4, 0.002)]
 
 
-def test_histograms_and_pictures(tmp_path):
+def test_histograms_and_pictures(tmp_path: Path) -> None:
     pixels = base64.b64encode(bytes(range(0, 240, 10))).decode()
     write(
         tmp_path,
@@ -137,7 +138,7 @@ def test_histograms_and_pictures(tmp_path):
     assert "| 0 | picture of shape 1x4x6, 0 to 1 | 7 |" in text(tmp_path, "samples")
 
 
-def test_findings_as_text_that_is_no_markup(tmp_path):
+def test_findings_as_text_that_is_no_markup(tmp_path: Path) -> None:
     write(tmp_path, *steps(1.0, 1.0), Environment(name="script", value="my_train.py"), checks=(loss_odd,))
     said = text(tmp_path, "diagnosis")
     assert said.startswith("# sick: my\\_train.py")
@@ -148,7 +149,7 @@ def test_findings_as_text_that_is_no_markup(tmp_path):
     assert escaped("a\x1b[31m|b\n" + "x" * 300).startswith("a\N{REPLACEMENT CHARACTER}\\[31m\\|b x")
 
 
-def test_hyper_parameters_with_the_verdict(tmp_path):
+def test_hyper_parameters_with_the_verdict(tmp_path: Path) -> None:
     write(
         tmp_path,
         *steps(2.0, 1.0),
@@ -180,7 +181,7 @@ def test_hyper_parameters_with_the_verdict(tmp_path):
     assert hparams_metadata.SESSION_END_INFO_TAG in plugin
 
 
-def test_the_same_as_from_torchs_own_writer(tmp_path):
+def test_the_same_as_from_torchs_own_writer(tmp_path: Path) -> None:
     from torch.utils.tensorboard import SummaryWriter
 
     write(tmp_path / "ours", *steps(2.5), Histogram(name="w", low=0.0, high=1.0, counts=(1, 1)))
@@ -196,7 +197,7 @@ def test_the_same_as_from_torchs_own_writer(tmp_path):
     assert ours.SummaryMetadata("diagnosis").plugin_data == torchs.SummaryMetadata("diagnosis/text_summary").plugin_data
 
 
-def test_only_what_is_new_is_written(tmp_path):
+def test_only_what_is_new_is_written(tmp_path: Path) -> None:
     write(tmp_path, *steps(3.0, 2.0), final=False)
     write(tmp_path, *steps(3.0, 2.0, 1.0), final=False)
     write(tmp_path, *steps(3.0, 2.0, 1.0), checks=(loss_odd,))
@@ -207,14 +208,14 @@ def test_only_what_is_new_is_written(tmp_path):
     assert len(read(tmp_path).Tensors("diagnosis")) == 2
 
 
-def test_a_spoilt_memory_of_what_was_written_costs_repetitions_only(tmp_path):
+def test_a_spoilt_memory_of_what_was_written_costs_repetitions_only(tmp_path: Path) -> None:
     write(tmp_path, *steps(3.0))
     (tmp_path / tensorboard.STATE).write_text('{"steps": ')
     write(tmp_path, *steps(3.0))
     assert points(tmp_path, "loss/observe") == [(0, 3.0), (0, 3.0)]
 
 
-def test_extremes_and_the_first_nan_survive_thinning():
+def test_extremes_and_the_first_nan_survive_thinning() -> None:
     values = [Point(i, math.sin(i)) for i in range(10_000)]
     values[5_123] = Point(5_123, 99.0)
     values[7_777] = values[7_778] = Point(7_777, math.nan)
@@ -226,9 +227,9 @@ def test_extremes_and_the_first_nan_survive_thinning():
     assert kept[-1] == values[-1]
 
 
-def test_a_long_run_grows_by_as_much_each_time_it_doubles():
+def test_a_long_run_grows_by_as_much_each_time_it_doubles() -> None:
     written: dict[str, int] = {}
-    counts = []
+    counts: list[int] = []
     for end in (2_000, 4_000, 8_000, 16_000):
         before = sum(counts)
         total = before
@@ -240,7 +241,7 @@ def test_a_long_run_grows_by_as_much_each_time_it_doubles():
     assert max(counts) < 200
 
 
-def test_many_layers_share_what_may_be_written():
+def test_many_layers_share_what_may_be_written() -> None:
     rows = [
         TensorStats(kind="activation", name=f"layers.{layer}", step=step, mean=0.0, std=1.0, zero_share=0.5)
         for step in range(0, 10_000, 500)
