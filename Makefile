@@ -9,7 +9,7 @@ SICK := sample_projects/zoo/missing-zero-grad/sick.py
 # One thread for each process: more only get in each other's way with networks this small.
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup demo check fast test accuracy curves prescription docs readme lock clean
+.PHONY: setup demo check fast test accuracy curves prescription docs readme pictures lock clean
 
 setup: $(STAMP)
 
@@ -46,6 +46,10 @@ docs: $(STAMP)
 # The captures and the table of checks in README.md, as the commands really print them.
 readme: $(STAMP)
 	$(BIN)/python benchmarks/readme.py
+
+# The pictures of README.md: the report on a terminal, and report.html in Chromium.
+pictures: $(STAMP)
+	$(BIN)/python benchmarks/pictures.py
 
 # The zoo, the healthy samples: how often is the first entry of the diagnosis the fault?
 accuracy: $(STAMP)

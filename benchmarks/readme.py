@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from nndoctor.catalogue import load_catalogue
-from nndoctor.reasons import REASONS, position
+from nndoctor.reasons import REASONS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -36,14 +36,12 @@ def overhead() -> str:
 
 
 def table() -> str:
-    """Return a Markdown table of all checks."""
-    rows = sorted(load_catalogue().values(), key=lambda check: (position(check.reason), check.name))
-    lines = ["| reason | check | severity | what it reports |", "|---|---|---|---|"]
-    for check in rows:
-        reason = REASONS[check.reason]
-        lines.append(
-            f"| {check.reason} {reason.title} | `{check.name}` | {check.severity.label} | {check.title.rstrip('.')} |"
-        )
+    """Return a Markdown table: of each reason, the checks that decide it."""
+    by_reason: dict[str, list[str]] = {code: [] for code in REASONS}
+    for check in load_catalogue().values():
+        by_reason.setdefault(check.reason, []).append(f"[`{check.name}`](docs/checks.md#{check.name})")
+    lines = ["| reason | checks |", "|---|---|"]
+    lines += [f"| {code} {REASONS[code].title} | {' '.join(names)} |" for code, names in by_reason.items() if names]
     return "\n".join(lines)
 
 

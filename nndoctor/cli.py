@@ -13,6 +13,7 @@ import typer
 import nndoctor
 from nndoctor.commands.check import check
 from nndoctor.commands.checks import checks
+from nndoctor.commands.compare import compare
 from nndoctor.commands.curves import curves
 from nndoctor.commands.explain import explain
 from nndoctor.commands.init import init
@@ -20,6 +21,7 @@ from nndoctor.commands.ladder import ladder
 from nndoctor.commands.report import report
 from nndoctor.commands.watch import watch
 from nndoctor.errors import ExitCode, NndoctorError
+from nndoctor.reports.words import soften
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +38,7 @@ app.command(context_settings={"allow_interspersed_args": False})(check)
 app.command(context_settings={"allow_interspersed_args": False})(watch)
 app.command(context_settings={"allow_interspersed_args": False})(ladder)
 app.command()(report)
+app.command()(compare)
 app.command()(curves)
 app.command()(checks)
 app.command()(explain)
@@ -64,9 +67,7 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets question marks, not a crash
+    soften(sys.stdout, sys.stderr)
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 

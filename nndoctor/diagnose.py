@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from nndoctor.causes import Cause, Fired, ordered, severity_of
 from nndoctor.errors import FindingsError
 from nndoctor.finding import Finding, Severity, Skip, SourceLine, Status
+from nndoctor.merging import merged
 from nndoctor.proof import Proof, proof
 from nndoctor.reasons import NUMBERED
 from nndoctor.verdict import Verdict, decide
@@ -244,6 +245,7 @@ def examine(check: Check, run: Recording) -> tuple[Outcome, tuple[Finding, ...]]
         return Outcome(check.name, check.reason, Status.PASSED), ()
     # Stable sort: findings of equal weight keep the order in which the check gave them.
     findings.sort(key=lambda finding: (-severity_of(check, finding), not finding.certain))
+    findings = merged(findings)
     worst = severity_of(check, findings[0])
     status = Status.NOTE if worst is Severity.NOTE else Status.FINDING
     return Outcome(check.name, check.reason, status, findings[0].message, worst), tuple(findings)

@@ -42,6 +42,11 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def events(self) -> Path:
+        """What TensorBoard reads."""
+        return self.path / "tensorboard"
+
+    @property
     def patient(self) -> Path:
         """What the child process is told to do."""
         return self.path / "patient.json"

@@ -15,7 +15,7 @@ def _enter(path: Path) -> int:
     from nndoctor.watching import script, vigil
 
     config = script.Config.read(path)
-    with vigil.beside(config.run, wanted=not config.quiet):
+    with vigil.beside(config.run, quiet=config.quiet):
         code = script.watch(config)
     from nndoctor.watching.closing import conclude
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tokenize
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from nndoctor.reports.words import clean, plural
 from nndoctor.thresholds import with_thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from nndoctor.baseline import Known
@@ -87,6 +88,7 @@ def examined(folder: RunFolder, chosen: Chosen, name: str = "") -> Examined:
     prescription = prescribe(run, judged)
     folder.findings.write_text(findings_json.render(run, judged, folder.path, prescription), encoding="utf-8")
     write_page(run, judged, folder)
+    write_events(run, judged, folder)
     name = name or run.environment("target") or folder.path.name
     return Examined(name, run, judged, folder.path, chosen.checks, chosen.fail_on, locator, prescription)
 
@@ -172,11 +174,26 @@ def write_page(run: Recording, diagnosis: Diagnosis, folder: RunFolder) -> None:
     """Write report.html. A fault in the drawing costs the page, not the diagnosis."""
     from nndoctor.reports import html
 
-    try:
+    with _forgiven(folder.report):
         folder.report.write_text(html.render(run, diagnosis, folder.path), encoding="utf-8", errors="replace")
-    except Exception as error:  # noqa: BLE001 - whatever it is, findings.json is written and the verdict stands
+
+
+def write_events(run: Recording, diagnosis: Diagnosis, folder: RunFolder) -> None:
+    """Write what TensorBoard reads. A fault in it costs the event files, not the diagnosis."""
+    from nndoctor.reports import tensorboard
+
+    with _forgiven(folder.events):
+        tensorboard.update(run, diagnosis, folder.events)
+
+
+@contextlib.contextmanager
+def _forgiven(path: Path) -> Iterator[None]:
+    """Tell what goes wrong in one line: findings.json is written and the verdict stands."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is
         why = clean(" ".join(f"{type(error).__name__}: {error}".split()))
-        error_console().print(Text(f"{folder.report.name} could not be written: {why}"), soft_wrap=True)
+        error_console().print(Text(f"{path.name} could not be written: {why}"), soft_wrap=True)
 
 
 def output_console() -> Console:

@@ -71,18 +71,18 @@ def generators(thing: Any, path: str, seen: set[int], depth: int = 0) -> Iterato
 
 def _decides(dataset: Dataset[Any], index: int, generator: Any) -> bool:
     """Whether a sample is another with every draw, and the same again if this generator is set back."""
-    state, own = RandomState(), _state(generator)
+    state, own = RandomState(), state_of(generator)
 
     def fetch(*, back: bool) -> list[Tensor]:
         state.restore()
         if back:
-            _set(generator, own)
+            set_back(generator, own)
         return [t.clone() for _, t in sample_leaves(dataset[index])]
 
     try:
         first, again, later = fetch(back=False), fetch(back=True), fetch(back=False)
     finally:
-        _set(generator, own)
+        set_back(generator, own)
     return same(first, again) and not same(first, later)
 
 
@@ -93,7 +93,8 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
     )
 
 
-def _state(generator: Any) -> Any:
+def state_of(generator: Any) -> Any:
+    """Return the state of a random generator, to be given to `set_back`."""
     match generator:
         case np.random.Generator():
             return copy.deepcopy(generator.bit_generator.state)
@@ -103,7 +104,8 @@ def _state(generator: Any) -> Any:
             return generator.getstate()
 
 
-def _set(generator: Any, state: Any) -> None:
+def set_back(generator: Any, state: Any) -> None:
+    """Put a random generator into a state that it was in."""
     match generator:
         case np.random.Generator():
             generator.bit_generator.state = copy.deepcopy(state)

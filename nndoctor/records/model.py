@@ -260,6 +260,8 @@ class EvalGap(Placed):
     """One training batch through the outermost module in train and in eval mode, at the end of `observe`.
 
     `difference` is norm(train - eval) / norm(eval) of the output, `repeat` the same between two passes in eval mode.
+    `again` is the same between two passes in train mode, both from the same state of buffers and random generators
+    (also those that the model holds); `seeded`: the script set torch's seed.
     `loss_train`, `loss_eval`: loss of the batch where the loss could be called again, else NaN.
     """
 
@@ -268,6 +270,8 @@ class EvalGap(Placed):
     module: str = ""
     difference: float = math.nan
     repeat: float = math.nan
+    again: float = math.nan
+    seeded: bool = False
     loss_train: float = math.nan
     loss_eval: float = math.nan
     why: str = ""

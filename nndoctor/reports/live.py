@@ -21,7 +21,8 @@ def line(console: Console, *, wanted: bool) -> Iterator[Callable[[Mapping[str, A
     if not (wanted and console.is_terminal):
         yield lambda _report: None
         return
-    with console.status(Text("starting the script")) as status:
+    spinner = "line" if console.options.ascii_only else "dots"
+    with console.status(Text("starting the script"), spinner=spinner) as status:
         yield lambda report: status.update(Text(described(report), no_wrap=True, overflow="ellipsis"))
 
 

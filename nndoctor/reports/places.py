@@ -7,6 +7,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.style import Style
+from rich.text import Text
+
+from nndoctor.reports.words import clean
+
 if TYPE_CHECKING:
     from nndoctor.finding import SourceLine
 
@@ -20,8 +25,17 @@ def shown_path(file: str) -> str:
 
 
 def shown(where: SourceLine) -> str:
-    """Return `file:line`, clickable in most terminals."""
+    """Return `file:line`, which most editors' terminals open when it is clicked."""
     return f"{shown_path(where.file)}:{where.line}"
+
+
+def linked(where: SourceLine, style: str = "") -> Text:
+    """Return `file:line` that terminals which know hyperlinks open when it is clicked."""
+    text = Text(clean(shown(where)), style=style)
+    path = Path(where.file)
+    if path.is_file():
+        text.stylize(Style(link=f"{path.absolute().as_uri()}#{where.line}"))
+    return text
 
 
 def source_of(where: SourceLine) -> str:

@@ -10,7 +10,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from nndoctor.reports.places import shown
+from nndoctor.reports.places import linked
 from nndoctor.reports.words import clean
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def draw(prescription: Prescription, *, verbose: bool) -> RenderableType:
 def _item(item: Item) -> Iterator[RenderableType]:
     head = Text(clean(item.change))
     if item.where is not None:
-        head.append(f"  {clean(shown(item.where))}", style="magenta")
+        head.append("  ").append_text(linked(item.where, "magenta"))
     yield head
     for row in item.compact.splitlines():
         if row.startswith(("--- ", "+++ ", "\\ ")) and not row.startswith(("--- -", "+++ +")):

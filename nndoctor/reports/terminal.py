@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nndoctor.finding import Severity, names_shown
-from nndoctor.reports import checklist, evidence, prescribed, remarks
-from nndoctor.reports.places import shown, source_of
+from nndoctor.reports import checklist, course, evidence, prescribed, remarks
+from nndoctor.reports.places import linked, shown, source_of
 from nndoctor.reports.words import clean, plural
 
 if TYPE_CHECKING:
@@ -51,9 +51,11 @@ def show(
 ) -> None:
     """Print the report. `quiet`: the verdict only. `verbose`: symptoms in full, the checklist with every reason."""
     console.width = min(console.width, WIDEST)
-    console.print(verdict_line(run, diagnosis))
+    console.print(verdict_line(run, diagnosis), soft_wrap=quiet)
     if quiet:
         return
+    if told := list(course.lines(run)):
+        console.print(Group(Text(""), *told))
     failure = remarks.failure(diagnosis.verdict, folder)
     if failure is not None:
         console.print(Padding(failure, (1, 0, 0, 2)))
@@ -66,8 +68,8 @@ def show(
     if diagnosis.accepted:
         console.print(Group(Text(""), *(_accepted(each) for each in diagnosis.accepted)))
     console.print(checklist.draw(diagnosis, verbose=verbose))
-    if told := remarks.on_the_run(run, verbose=verbose):
-        console.print(Padding(told, (1, 0, 0, 0)))
+    if notices := remarks.on_the_run(run, verbose=verbose):
+        console.print(Padding(notices, (1, 0, 0, 0)))
     if prescription is not None and prescription.items:
         console.print(prescribed.draw(prescription, verbose=verbose))
     # Not wrapped: a path that is broken into two lines cannot be copied.
@@ -90,7 +92,9 @@ def verdict_line(run: Recording, diagnosis: Diagnosis) -> Text:
         case "sick":
             first = entries[0]
             text.append(f": {clean(first.title).rstrip('.')} ({first.check.name}")
-            text.append(f", {clean(shown(first.where))})" if first.where else ")")
+            if first.where:
+                text.append(", ").append_text(linked(first.where))
+            text.append(")")
             if verdict.why:
                 text.append(f"; {clean(verdict.why)}")
         case "healthy":
@@ -165,7 +169,7 @@ def _body(entry: Entry) -> Iterator[RenderableType]:
     yield Text(clean(entry.title), style="bold")
     yield Text(clean(finding.message))
     if entry.where is not None:
-        line = Text.assemble((clean(shown(entry.where)), "magenta"))
+        line = Text().append_text(linked(entry.where, "magenta"))
         line.append(f" in {clean(entry.where.function)}" if entry.where.function else "")
         line.overflow = "fold"
         yield line

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +12,10 @@ from nndoctor import run_folder
 from nndoctor.cli import guarded
 from nndoctor.commands import showing
 from nndoctor.commands.asked import Asked
+from nndoctor.prescription.files import fingerprints
+from nndoctor.recording import FILE_NAME, Recorder, Recording
+from nndoctor.reports.words import soften
+from nndoctor.sources import sources
 
 if TYPE_CHECKING:
     from nndoctor.watching.script import Config
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
 def conclude(config: Config, code: int) -> int:
     """Diagnose and report; return the script's own exit code if it is not 0, else the one of the findings."""
     sys.stdout.flush()
+    soften(sys.stdout, sys.stderr)
 
     def report() -> int:
         asked = Asked(
@@ -28,9 +35,24 @@ def conclude(config: Config, code: int) -> int:
             verbose=config.verbose,
             quiet=config.quiet,
         )
+        keep_code(Path(config.run))
         examined = showing.examined(run_folder.opened(Path(config.run)), showing.Chosen.by(asked))
         showing.publish([examined], asked.outputs, asked)
         return int(examined.diagnosis.verdict.exit_code)
 
     judged = guarded(report)
     return code or judged
+
+
+def keep_code(run: Path) -> None:
+    """Add the user's files to the recording, for `nndoctor compare`; not those written since the training began."""
+    path = run / FILE_NAME
+    seen = Recording.open(path)
+    home = Path(seen.environment("cwd") or run)
+    with contextlib.suppress(OSError, sqlite3.Error), contextlib.chdir(home):  # the script may have gone elsewhere
+        since = (run / "watch.json").stat().st_mtime
+        digests = {row.file: row for row in fingerprints(seen, home=home, since=since)}
+        recorder = Recorder(path)
+        for row in (*digests.values(), *(s for s in sources(seen) if s.file in digests)):
+            recorder.add(row)
+        recorder.close()

@@ -14,7 +14,7 @@ from nndoctor import Check, Curve, Finding, Measure, Quote, Recording, Severity,
 from nndoctor.diagnose import Diagnosis, diagnose
 from nndoctor.records import Environment, Event, Experiment, Record, Step
 from nndoctor.reports import evidence, findings_json, live, terminal
-from nndoctor.reports.words import clean, number, seconds
+from nndoctor.reports.words import clean, number, seconds, soften
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,3 +197,27 @@ def test_words() -> None:
     assert clean("a\x1b[0m\tb\nc\x07") == "a\N{REPLACEMENT CHARACTER}[0m b\nc\N{REPLACEMENT CHARACTER}"
     assert evidence.sparkline([]) == ""
     assert evidence.sparkline([1.0, 1.0]) == "\u2581\u2581"
+
+
+def test_places_are_links_on_terminals_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text("1\n2\n")
+    link = f"\x1b]8;id={{}};{(tmp_path / 'train.py').as_uri()}#2"
+    for terminal_like in (True, False):
+        environment = {"TERM": "xterm"}
+        console = Console(file=io.StringIO(), force_terminal=terminal_like, width=80, _environ=environment)
+        terminal.show(*diagnosed(cause_of_it), tmp_path, console)
+        assert isinstance(console.file, io.StringIO)
+        assert (link.partition("{}")[2] in console.file.getvalue()) is terminal_like
+
+
+def test_quiet_is_one_line_however_narrow(tmp_path: Path) -> None:
+    assert len(drawn(tmp_path, cause_of_it, width=30, quiet=True).splitlines()) == 1
+
+
+def test_streams_without_unicode_get_what_looks_alike() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    soften(stream, object())
+    stream.write("\u2581\u2588 \u2500\u2026\N{NO-BREAK SPACE}\u00e9")
+    stream.flush()
+    assert stream.buffer.getvalue() == b"_# -~ ?"

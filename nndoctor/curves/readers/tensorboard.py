@@ -21,8 +21,8 @@ def has_events(folder: Path) -> bool:
 
 def read_events(folder: Path) -> dict[str, Points]:
     """Return the scalars of the event files of one folder, in the order of their names, which begin with their time."""
-    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader  # type: ignore[import-untyped]
-    from tensorboard.util import tensor_util  # type: ignore[import-untyped]
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+    from tensorboard.util import tensor_util
 
     columns: dict[str, Points] = {}
     scalars: set[str] = set()
