@@ -24,6 +24,7 @@ FREE = ("Lion",)
     explains=[
         "cannot-overfit-batch",
         "collapsed-predictions",
+        "fails-on-solvable-data",
         "ignores-input",
         "learning-rate-too-high",
         "learning-rate-too-low",
