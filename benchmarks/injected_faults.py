@@ -26,7 +26,8 @@ al.).
 - **first**: that finding is the first entry of the diagnosis.
 - **false errors**: errors that neither are such a finding nor stand in the report as its symptom.
 - **harmless**: run without nndoctor, the mutant validates as well as the unchanged program (its error is at most a
-  tenth, or 0.01, above). These count in all columns; the totals are given with and without them.
+  tenth, or 0.01, above). These count in all columns; the second line
+  of the totals leaves them out. It holds the mutants that were run without nndoctor as well.
 
 Mutants that raise an exception without nndoctor are left out: Python names that fault.
 """
@@ -39,6 +40,9 @@ def page(checked: Mapping[str, Checked], native: Mapping[str, Native]) -> str:
     pairs = [r for r in seen if len(_operators(r)) > 1]
     lines = [INTRODUCTION, "## One fault", "", *_totals(single, native), "", *_table(single, native), ""]
     lines += _misses(single, native)
+    tried = {name for result in single for name in _operators(result)}
+    if rest := [f"`{name}`" for name in OPERATORS if name not in tried]:
+        lines += ["", "### Not measured", "", f"{len(rest)} of {len(OPERATORS)} operators: {', '.join(rest)}."]
     if pairs:
         lines += ["", "## Two faults at once", "", *_pairs(pairs)]
     return "\n".join(lines) + "\n"
@@ -62,7 +66,7 @@ def _totals(results: Sequence[Checked], native: Mapping[str, Native]) -> list[st
     lines = []
     for label, some in (
         ("All mutants", list(results)),
-        ("Without the harmless ones", [r for r in results if _is_harmless(r, native) is False]),
+        ("Run without nndoctor as well, and not harmless", [r for r in results if _is_harmless(r, native) is False]),
     ):
         named = sum(r.named(*_operators(r)) for r in some)
         first = sum(r.first(_operators(r)) for r in some)

@@ -79,7 +79,7 @@ def accumulate(source: Source) -> None:
         source.replace(steps[0], f"if batch_index % 8 == 7:\n{indent}{do}\n{indent}{zero}")
 
 
-@fault("clip-at-1e-6", "clipping-misuse")
+@fault("clip-at-1e-6", "clipping-misuse", "implausible-hyperparameter")
 def clip_tiny(source: Source) -> None:
     """Gradients are clipped to a norm of 1e-6."""
     _clip(source, "1e-6", before=True)
