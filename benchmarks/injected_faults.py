@@ -58,6 +58,10 @@ def _is_harmless(result: Checked, native: Mapping[str, Native]) -> bool | None:
     return harmless(mutant, control) if mutant and control else None
 
 
+def _known(results: Sequence[Checked], native: Mapping[str, Native]) -> list[bool]:
+    return [answer for r in results if (answer := _is_harmless(r, native)) is not None]
+
+
 def _share(part: int, of: int) -> str:
     return f"{part} of {of} ({part / of:.0%})" if of else "none"
 
@@ -91,7 +95,7 @@ def _table(results: Sequence[Checked], native: Mapping[str, Native]) -> list[str
         if some:
             counts = (
                 len(some),
-                sum(_is_harmless(r, native) is True for r in some),
+                sum(map(bool, known)) if (known := _known(some, native)) else "-",
                 sum(r.named(name) for r in some),
                 sum(r.first((name,)) for r in some),
                 sum(len(r.false_errors((name,))) for r in some),
