@@ -9,7 +9,7 @@ SICK := sample_projects/zoo/missing-zero-grad/sick.py
 # One thread for each process: more only get in each other's way with networks this small.
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup demo check fast test accuracy curves prescription docs readme pictures lock clean
+.PHONY: setup demo check fast test accuracy inject curves prescription docs readme pictures lock clean
 
 setup: $(STAMP)
 
@@ -54,6 +54,10 @@ pictures: $(STAMP)
 # The zoo, the healthy samples: how often is the first entry of the diagnosis the fault?
 accuracy: $(STAMP)
 	$(BIN)/python benchmarks/accuracy.py
+
+# Faults injected into the healthy programs: which are named, and which come first? Hours; see --help for parts of it.
+inject: $(STAMP)
+	$(BIN)/python benchmarks/inject.py --markdown docs/injected-faults.md
 
 # Synthetic and real training curves: how often are they given their class?
 curves: $(STAMP)

@@ -61,6 +61,8 @@ def test_a_run_leaves_its_folder_complete(script: Path, patient: Any) -> None:
         "no_cut": False,
         "already": [],
         "attempt": 0,
+        "plan": "check",
+        "quick": False,
     }
 
 

@@ -19,6 +19,7 @@ LAYER_NODES = ("Addmm", "Mm", "Mv", "Bmm", "Baddbmm", "Addbmm", "Conv", "Cudnn",
 BROKEN_LOSS_SYMPTOMS = (
     "cannot-overfit-batch",
     "collapsed-predictions",
+    "fails-on-solvable-data",
     "ignores-input",
     "learning-rate-too-low",
     "loss-flat",

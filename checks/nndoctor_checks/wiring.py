@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 NOT_TRAINED_SYMPTOMS = (
     "cannot-overfit-batch",
     "collapsed-predictions",
+    "fails-on-solvable-data",
     "ignores-input",
     "learning-rate-too-low",
     "update-ratio",

@@ -68,9 +68,16 @@ def test_a_batch_drawn_once_from_a_loader_is_an_error() -> None:
     assert "1497" in finding.message
 
 
+def test_a_list_of_one_batch_of_a_loader_in_each_epoch_is_a_warning() -> None:
+    [finding] = found(*batches(*"a" * 20, *"b" * 20, source="call"), LOADER)
+    assert finding.severity is Severity.WARNING
+    assert "only 2 different batches in 40 steps" in finding.message
+
+
 @pytest.mark.parametrize(
     "records",
     [
+        pytest.param([*batches(*map(str, range(40)), source="call"), LOADER], id="different batches by hand"),
         pytest.param([*batches(*map(str, range(40))), LOADER], id="different batches"),
         pytest.param([*batches(*"a" * 5), LOADER], id="too few steps"),
         pytest.param([*batches(*"a" * 40), replace(LOADER, size=32, batches=1)], id="full batch of a loader"),

@@ -36,6 +36,7 @@ def test_without_a_sigmoid_it_takes_longer_and_is_a_warning() -> None:
     [
         pytest.param([replace(CALL, unit_interval=False)] * 20, id="logits"),
         pytest.param([PLAIN] * 19 + [replace(PLAIN, unit_interval=False)], id="logits that start small"),
+        pytest.param([replace(PLAIN, requires_grad=False, graph=())] * 20, id="labels where logits belong"),
         pytest.param([replace(CALL, function="binary_cross_entropy")] * 20, id="the other loss"),
     ],
 )

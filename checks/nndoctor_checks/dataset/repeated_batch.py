@@ -72,7 +72,7 @@ def repeated_batch(
                 continue  # inputs without any difference: another check says so
             later = [b for b in rows if b.experiment == COAST and (b.segment, b.source) == (segment, source)]
             verdict = (
-                _made_by_hand(run, own, keys, later, larger=larger, min_width=min_width)
+                _made_by_hand(run, own, keys, later, few=few, larger=larger, min_width=min_width)
                 if source == CALL
                 else _of_loader(loader_named(run, source), own, source, keys, few)
             )
@@ -125,16 +125,21 @@ def _made_by_hand(
     keys: Sequence[object],
     later: Sequence[Batch],
     *,
+    few: float,
     larger: int,
     min_width: int,
 ) -> tuple[Severity | None, str] | None:
-    if len(set(keys)) > 1:
-        return None
+    different = len(set(keys))
     fed = [b for b in rows if b.source == CALL and b.role.startswith("input")]
     size = max((samples(b) for b in fed), default=0)
     for loader in run.rows(Loader):
         if loader.split != VALIDATION and loader.batch_size == size > 0 and loader.size > size:
-            return None, f"It was drawn once from a loader of {loader.size} samples."
+            if different == 1:
+                return None, f"It was drawn once from a loader of {loader.size} samples."
+            if different <= few * min(loader.size // size, len(keys)):
+                return Severity.WARNING, f"They were drawn from a loader of {loader.size} samples."
+    if different > 1:
+        return None
     known = {(b.leaf, b.content) for b in rows}
     if any((b.leaf, b.content) not in known for b in later):
         return Severity.WARNING, "Other batches came only much later."

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     reason="R25",
     severity=Severity.WARNING,
     needs=[Step],
-    explains=["batch-mixing", "cannot-overfit-batch", "collapsed-predictions", "metric-at-chance"],
+    explains=[
+        "batch-mixing",
+        "cannot-overfit-batch",
+        "collapsed-predictions",
+        "fails-on-solvable-data",
+        "metric-at-chance",
+    ],
 )
 def accidental_broadcast(
     run: Recording,

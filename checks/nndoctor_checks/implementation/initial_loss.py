@@ -20,7 +20,7 @@ CLASSIFICATION = ("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_c
     reason="R17",
     severity=Severity.WARNING,
     needs=[LossCall],
-    explains=["cannot-overfit-batch", "learning-rate-too-low", "update-ratio"],
+    explains=["cannot-overfit-batch", "fails-on-solvable-data", "learning-rate-too-low", "update-ratio"],
 )
 def initial_loss(
     run: Recording,

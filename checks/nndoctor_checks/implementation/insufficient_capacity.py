@@ -22,7 +22,13 @@ RATES = (OVERFIT, f"{OVERFIT}:x0.1", f"{OVERFIT}:x10")
     reason="R24",
     severity=Severity.WARNING,
     needs=[Experiment, Parameter],
-    explains=["cannot-overfit-batch", "learning-rate-too-low", "metric-at-chance", "needs-more-time"],
+    explains=[
+        "cannot-overfit-batch",
+        "fails-on-solvable-data",
+        "learning-rate-too-low",
+        "metric-at-chance",
+        "needs-more-time",
+    ],
 )
 def insufficient_capacity(
     run: Recording,

@@ -23,7 +23,7 @@ SOLVED = 0.95
     reason="R20",
     severity=Severity.WARNING,
     needs=[LossTerm],
-    explains=["cannot-overfit-batch", "metric-at-chance"],
+    explains=["cannot-overfit-batch", "fails-on-solvable-data", "metric-at-chance"],
 )
 def loss_term_imbalance(
     run: Recording,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     reason="R22",
     severity=Severity.WARNING,
     needs=[Module],
-    explains=["cannot-overfit-batch"],
+    explains=["cannot-overfit-batch", "fails-on-solvable-data"],
 )
 def missing_nonlinearity(
     run: Recording,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     explains=[
         "cannot-overfit-batch",
         "collapsed-predictions",
+        "fails-on-solvable-data",
         "ignores-input",
         "learning-rate-too-low",
         "loss-flat",

@@ -59,7 +59,8 @@ def sigmoid_into_bce_with_logits(
     """
     for calls in training_calls(run, ("binary_cross_entropy_with_logits",)):
         certain = through(calls, SQUASHING)
-        if not all(c.unit_interval for c in calls) or not (certain or len(calls) >= min_calls):
+        # What carries no graph is no prediction: the arguments may have been swapped.
+        if not all(c.unit_interval and c.requires_grad for c in calls) or not (certain or len(calls) >= min_calls):
             continue
         last = calls[-1]
         lowest = min((c.value for c in calls if math.isfinite(c.value)), default=None)

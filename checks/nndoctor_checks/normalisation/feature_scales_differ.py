@@ -27,6 +27,7 @@ Column = tuple[int, float, float]
         "collapsed-predictions",
         "dead-relu",
         "exploding-gradient",
+        "fails-on-solvable-data",
         "initial-loss",
         "initialisation-scale",
         "learning-rate-too-high",

@@ -37,6 +37,7 @@ LAYERS = ("Linear", "Conv", "LazyLinear", "LazyConv")
         "collapsed-predictions",
         "dead-relu",
         "exploding-gradient",
+        "fails-on-solvable-data",
         "initial-loss",
         "initialisation-scale",
         "learning-rate-too-high",

@@ -27,6 +27,7 @@ LARGEST = 1e30
         "collapsed-predictions",
         "dead-relu",
         "exploding-gradient",
+        "fails-on-solvable-data",
         "initial-loss",
         "learning-rate-too-high",
         "learning-rate-too-low",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     reason="T",
     severity=Severity.WARNING,
     needs=[Clipping],
-    explains=["cannot-overfit-batch", "learning-rate-too-low", "loss-flat", "update-ratio"],
+    explains=["cannot-overfit-batch", "fails-on-solvable-data", "learning-rate-too-low", "loss-flat", "update-ratio"],
     treatments=["no-clipping", "clip-gradients"],
 )
 def clipping_misuse(

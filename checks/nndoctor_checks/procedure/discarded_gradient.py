@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     needs=[Step, OptimizerStep],
     explains=[
         "cannot-overfit-batch",
+        "fails-on-solvable-data",
         "loss-flat",
         "metric-at-chance",
         "missing-zero-grad",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         "collapsed-predictions",
         "dead-relu",
         "exploding-gradient",
+        "fails-on-solvable-data",
         "ignores-input",
         "input-disconnected",
         "learning-rate-too-high",

@@ -19,7 +19,14 @@ CYCLIC = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR")
     reason="T",
     severity=Severity.WARNING,
     needs=[SchedulerStep],
-    explains=["cannot-overfit-batch", "learning-rate-too-low", "loss-flat", "parameters-not-updating", "update-ratio"],
+    explains=[
+        "cannot-overfit-batch",
+        "fails-on-solvable-data",
+        "learning-rate-too-low",
+        "loss-flat",
+        "parameters-not-updating",
+        "update-ratio",
+    ],
 )
 def scheduler_misuse(
     run: Recording,

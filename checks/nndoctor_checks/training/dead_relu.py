@@ -23,6 +23,7 @@ RECTIFIERS = ("ReLU", "relu", "relu_")
     explains=[
         "cannot-overfit-batch",
         "collapsed-predictions",
+        "fails-on-solvable-data",
         "ignores-input",
         "input-disconnected",
         "learning-rate-too-low",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         "cannot-overfit-batch",
         "dead-relu",
         "exploding-gradient",
+        "fails-on-solvable-data",
         "learning-rate-too-high",
         "non-finite",
         "saturated-activation",

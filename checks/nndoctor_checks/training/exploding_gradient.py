@@ -31,6 +31,7 @@ CLIP = "Clip them before the step, `torch.nn.utils.clip_grad_norm_(model.paramet
         "cannot-overfit-batch",
         "collapsed-predictions",
         "dead-relu",
+        "fails-on-solvable-data",
         "ignores-input",
         "input-disconnected",
         "loss-flat",

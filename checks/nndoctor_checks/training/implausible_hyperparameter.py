@@ -27,6 +27,7 @@ TREATMENTS: dict[str, tuple[str, ...]] = {"p": ("no-dropout",), "label_smoothing
     explains=[
         "cannot-overfit-batch",
         "collapsed-predictions",
+        "fails-on-solvable-data",
         "ignores-input",
         "learning-rate-too-high",
         "learning-rate-too-low",

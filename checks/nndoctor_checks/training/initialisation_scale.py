@@ -29,6 +29,7 @@ SATURATED = 0.5
         "collapsed-predictions",
         "dead-relu",
         "exploding-gradient",
+        "fails-on-solvable-data",
         "ignores-input",
         "initial-loss",
         "input-disconnected",

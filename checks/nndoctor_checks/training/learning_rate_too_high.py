@@ -33,6 +33,7 @@ FEW = 3
         "collapsed-predictions",
         "dead-relu",
         "exploding-gradient",
+        "fails-on-solvable-data",
         "ignores-input",
         "input-disconnected",
         "loss-flat",

@@ -34,6 +34,7 @@ ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Lion", "Adafactor", "NAdam", "RAdam")
     explains=[
         "cannot-overfit-batch",
         "collapsed-predictions",
+        "fails-on-solvable-data",
         "update-ratio",
     ],
     treatments=["learning-rate-x10", "usual-learning-rate", "learning-rate-x100"],

@@ -62,6 +62,7 @@ TRACE = (
         "cannot-overfit-batch",
         "collapsed-predictions",
         "dead-relu",
+        "fails-on-solvable-data",
         "ignores-input",
         "initial-loss",
         "input-disconnected",

@@ -24,7 +24,13 @@ DECOUPLED = ("AdamW",)
     reason="R30",
     severity=Severity.WARNING,
     needs=[Optimizer, TensorStats],
-    explains=["cannot-overfit-batch", "collapsed-predictions", "ignores-input", "learning-rate-too-low"],
+    explains=[
+        "cannot-overfit-batch",
+        "collapsed-predictions",
+        "fails-on-solvable-data",
+        "ignores-input",
+        "learning-rate-too-low",
+    ],
     treatments=["no-weight-decay", "no-dropout"],
 )
 def over_regularised(

@@ -28,6 +28,7 @@ FEW_CALLS = 3
     explains=[
         "cannot-overfit-batch",
         "collapsed-predictions",
+        "fails-on-solvable-data",
         "ignores-input",
         "input-disconnected",
         "learning-rate-too-low",

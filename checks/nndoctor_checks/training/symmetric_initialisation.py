@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         "collapsed-predictions",
         "dead-relu",
         "exploding-gradient",
+        "fails-on-solvable-data",
         "ignores-input",
         "initial-loss",
         "initialisation-scale",

@@ -42,6 +42,7 @@ class Profile:
     explains=[
         "cannot-overfit-batch",
         "collapsed-predictions",
+        "fails-on-solvable-data",
         "ignores-input",
         "learning-rate-too-low",
         "loss-flat",

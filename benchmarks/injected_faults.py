@@ -1,0 +1,140 @@
+"""The page of what nndoctor said of injected faults, from the results as they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from faults import OPERATORS
+from mutants import harmless
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mutants import Checked, Native
+
+INTRODUCTION = """\
+# Injected faults
+
+What `benchmarks/inject.py` measured. It puts one known fault at a time into healthy programs of this repository, by
+editing their source, and runs `nndoctor check` on the result. The operators follow the published catalogues of
+mutation operators and of real faults in deep-learning programs (DeepMutation, DeepCrime, Humbatova et al., Islam et
+al.).
+
+- **named**: an error or a warning (a note, for faults whose checks give only notes in mild cases) of a check that a
+  user would take for the cause. Which checks those are stands with each operator in `benchmarks/faults/`.
+- **first**: that finding is the first entry of the diagnosis.
+- **false errors**: errors that neither are such a finding nor stand in the report as its symptom.
+- **harmless**: run without nndoctor, the mutant validates as well as the unchanged program (its error is at most a
+  tenth, or 0.01, above). These count in all columns; the second line
+  of the totals leaves them out. It holds the mutants that were run without nndoctor as well.
+
+Mutants that raise an exception without nndoctor are left out: Python names that fault.
+"""
+
+
+def page(checked: Mapping[str, Checked], native: Mapping[str, Native]) -> str:
+    """Return the page, in Markdown."""
+    seen = [r for r in checked.values() if not (r.key in native and native[r.key].raised)]
+    single = [r for r in seen if len(_operators(r)) == 1]
+    pairs = [r for r in seen if len(_operators(r)) > 1]
+    lines = [INTRODUCTION, "## One fault", "", *_totals(single, native), "", *_table(single, native), ""]
+    lines += _misses(single, native)
+    tried = {name for result in single for name in _operators(result)}
+    if rest := [f"`{name}`" for name in OPERATORS if name not in tried]:
+        lines += ["", "### Not measured", "", f"{len(rest)} of {len(OPERATORS)} operators: {', '.join(rest)}."]
+    if pairs:
+        lines += ["", "## Two faults at once", "", *_pairs(pairs)]
+    return "\n".join(lines) + "\n"
+
+
+def _operators(result: Checked) -> tuple[str, ...]:
+    return tuple(result.key.rpartition("@")[0].split("+"))
+
+
+def _is_harmless(result: Checked, native: Mapping[str, Native]) -> bool | None:
+    control = native.get("@" + result.key.rpartition("@")[2])
+    mutant = native.get(result.key)
+    return harmless(mutant, control) if mutant and control else None
+
+
+def _known(results: Sequence[Checked], native: Mapping[str, Native]) -> list[bool]:
+    return [answer for r in results if (answer := _is_harmless(r, native)) is not None]
+
+
+def _share(part: int, of: int) -> str:
+    return f"{part} of {of} ({part / of:.0%})" if of else "none"
+
+
+def _totals(results: Sequence[Checked], native: Mapping[str, Native]) -> list[str]:
+    lines = []
+    for label, some in (
+        ("All mutants", list(results)),
+        ("Run without nndoctor as well, and not harmless", [r for r in results if _is_harmless(r, native) is False]),
+    ):
+        named = sum(r.named(*_operators(r)) for r in some)
+        first = sum(r.first(_operators(r)) for r in some)
+        wrong = sum(bool(r.false_errors(_operators(r))) for r in some)
+        lines.append(
+            f"- {label}: named {_share(named, len(some))}, first {_share(first, len(some))}, "
+            f"with a false error {_share(wrong, len(some))}"
+        )
+    return lines
+
+
+def _table(results: Sequence[Checked], native: Mapping[str, Native]) -> list[str]:
+    grouped: defaultdict[str, list[Checked]] = defaultdict(list)
+    for result in results:
+        grouped[_operators(result)[0]].append(result)
+    lines = [
+        "| operator | what it does | mutants | harmless | named | first | false errors |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, operator in OPERATORS.items():
+        some = grouped.get(name)
+        if some:
+            counts = (
+                len(some),
+                sum(map(bool, known)) if (known := _known(some, native)) else "-",
+                sum(r.named(name) for r in some),
+                sum(r.first((name,)) for r in some),
+                sum(len(r.false_errors((name,))) for r in some),
+            )
+            lines.append(f"| `{name}` | {operator.summary} | {' | '.join(map(str, counts))} |")
+    return lines
+
+
+def _misses(results: Sequence[Checked], native: Mapping[str, Native]) -> list[str]:
+    lines = ["### Misses", "", "| mutant | harmless | what was said instead |", "|---|---|---|"]
+    for result in results:
+        if not result.named(*_operators(result)):
+            known = _is_harmless(result, native)
+            words = {True: "yes", False: "no", None: "not measured"}[known]
+            lines.append(f"| `{result.key}` | {words} | {', '.join(result.serious()) or 'nothing'} |")
+    lines += ["", "### False errors", "", "| mutant | errors |", "|---|---|"]
+    for result in results:
+        wrong = result.false_errors(_operators(result))
+        if wrong:
+            lines.append(f"| `{result.key}` | {', '.join(wrong)} |")
+    return lines
+
+
+def _pairs(results: Sequence[Checked]) -> list[str]:
+    both = sum(all(r.named(name) for name in _operators(r)) for r in results)
+    one = sum(any(r.named(name) for name in _operators(r)) for r in results)
+    lines = [
+        "Two operators of different themes in one program, a seeded choice; operators after which nothing at all is",
+        "learned are left out, for they hide the other.",
+        "",
+        f"- both named: {_share(both, len(results))}; at least one: {_share(one, len(results))}",
+        "",
+        "| mutant | named | not named | false errors |",
+        "|---|---|---|---|",
+    ]
+    for result in results:
+        named = [name for name in _operators(result) if result.named(name)]
+        missed = [name for name in _operators(result) if name not in named]
+        wrong = result.false_errors(_operators(result))
+        cells = (f"`{result.key}`", ", ".join(named), ", ".join(missed), ", ".join(wrong))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines

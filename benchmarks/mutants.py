@@ -1,0 +1,258 @@
+"""Mutants: healthy programs with one fault or two, run natively or under nndoctor, in a copy of their folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import multiprocessing
+import os
+import random
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faults import OPERATORS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SCORES = {
+    "digits": r"accuracy ([\d.]+)",
+    "cancer": r"accuracy ([\d.]+)",
+    "finetune": r"val ([\d.]+)",
+    "forecaster": r"val mse ([\d.einfa+-]+)",
+    "gpt": r"val ([\d.einfa+-]+)",
+    "tabular": r"val mse ([\d.einfa+-]+)",
+    "vae": r"test ([\d.einfa+-]+)",
+    "mlp_loader": r"val acc ([\d.]+)",
+    "cnn_loader": r"val accuracy ([\d.]+)",
+    "manual_slicing": r"val accuracy ([\d.]+)",
+    "accumulation": r"test ([\d.]+)",
+}
+"""The healthy programs, with what each prints of its validation; the last number printed counts."""
+
+HIDE_OTHERS = frozenset(
+    {
+        "drop-step",
+        "drop-backward",
+        "loss-detached",
+        "loss-from-item",
+        "loss-divided-by-zero",
+        "nan-in-data",
+        "zero-grad-before-step",
+        "step-before-backward",
+        "inputs-constant",
+        "input-not-used",
+        "zero-initialisation",
+        "rate-times-1e4",
+        "optimizer-of-a-copy",
+        "constant-target",
+        "labels-permuted",
+        "own-prediction-as-target",
+        "loss-sign",
+    }
+)
+"""Nothing is learned with these, so that a second fault may make no difference: not used in pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A healthy program and the faults put into it."""
+
+    base: str
+    operators: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """What it is called in results."""
+        return "+".join(self.operators) + "@" + self.base
+
+    def files(self) -> dict[str, str] | None:
+        """Return its files; None where a fault does not apply."""
+        return _changed(self.base, self.operators)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What nndoctor said of a mutant."""
+
+    key: str
+    seconds: float
+    exit_code: int
+    found: list[list[str]] = field(default_factory=list)
+    """Severity, check, and the check that explains it (or nothing), the first entry of the diagnosis first."""
+
+    def serious(self) -> list[str]:
+        """Return the checks with an error or a warning, in the order of the diagnosis."""
+        return list(dict.fromkeys(check for severity, check, _ in self.found if severity != "note"))
+
+    def named(self, operator: str) -> bool:
+        """Whether a fault is named among errors and warnings (among notes, if its checks give nothing else)."""
+        accepts = OPERATORS[operator].accepts
+        return any(check in accepts for severity, check, _ in self.found if severity != "note" or accepts <= NOTES)
+
+    def first(self, operators: tuple[str, ...]) -> bool:
+        """Whether the first entry names a fault."""
+        accepted = frozenset().union(*(OPERATORS[name].accepts for name in operators))
+        return bool(self.found) and self.found[0][1] in accepted
+
+    def false_errors(self, operators: tuple[str, ...]) -> list[str]:
+        """Return the errors that are neither accepted nor told to be a symptom of something accepted."""
+        accepted = frozenset().union(*(OPERATORS[name].accepts for name in operators))
+        wrong = [c for s, c, by in self.found if s == "error" and c not in accepted and by not in accepted]
+        return list(dict.fromkeys(wrong))
+
+
+NOTES = frozenset({"accumulation-scale"})
+"""Checks that never give more than a note: there the note is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """How a mutant does without nndoctor: its last validation score, or that it raised."""
+
+    key: str
+    raised: str
+    score: float | None
+
+
+def read(base: str) -> dict[str, str]:
+    """Return the files of a healthy program; the script comes first."""
+    folder = ROOT / "sample_projects" / base
+    if folder.is_dir():
+        return {file.name: file.read_text() for file in sorted(folder.glob("*.py"), key=lambda f: f.name != "train.py")}
+    script = ROOT / "tests" / "programs" / f"{base}.py"
+    return {script.name: script.read_text()}
+
+
+@cache
+def _changed(base: str, operators: tuple[str, ...]) -> dict[str, str] | None:
+    if not operators:
+        return read(base)
+    files = _changed(base, operators[:-1])
+    return OPERATORS[operators[-1]].apply(files) if files else None
+
+
+def choose(only: str, samples: int) -> list[Mutant]:
+    """Return the mutants: each operator in `samples` of the programs that it applies to, not the same for all."""
+    fitting = {name: [base for base in SCORES if Mutant(base, (name,)).files()] for name in OPERATORS if only in name}
+    chosen = []
+    for turn in range(samples):
+        for i, (name, bases) in enumerate(fitting.items()):
+            if turn < len(bases):
+                step = max(1, len(bases) // samples)
+                base = bases[(i + turn * step) % len(bases)]
+                if Mutant(base, (name,)) not in chosen:
+                    chosen.append(Mutant(base, (name,)))
+    return chosen
+
+
+def choose_pairs(count: int, seed: int = 0) -> list[Mutant]:
+    """Return programs with two faults of different themes that no one check accounts for and that hide no other."""
+    bases = list(SCORES)[:7]
+    names = [name for name in OPERATORS if name not in HIDE_OTHERS]
+    pairs = [p for p in combinations(names, 2) if OPERATORS[p[0]].theme != OPERATORS[p[1]].theme]
+    draw = random.Random(seed)  # noqa: S311 - a repeatable choice
+    draw.shuffle(pairs)
+    chosen: list[Mutant] = []
+    for pair in pairs:
+        if len(chosen) == count:
+            break
+        base = bases[len(chosen) % len(bases)]
+        used = [name for mutant in chosen for name in mutant.operators]
+        if OPERATORS[pair[0]].accepts & OPERATORS[pair[1]].accepts or set(pair) & set(used):
+            continue
+        if Mutant(base, pair).files() and Mutant(base, pair[::-1]).files():
+            chosen.append(Mutant(base, pair))
+    return chosen
+
+
+@contextlib.contextmanager
+def written(mutant: Mutant) -> Iterator[Path]:
+    """Write a mutant to a folder of its own; yields the script."""
+    files = mutant.files()
+    assert files is not None
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text)
+        yield Path(folder) / next(iter(files))
+
+
+def examine(mutant: Mutant, budget: float, before: str = "") -> Checked:
+    """Run `nndoctor check` on a mutant."""
+    with written(mutant) as script, tempfile.TemporaryDirectory() as out:
+        command = [*shlex.split(before), sys.executable, "-m", "nndoctor", "check", "-q", "--budget", str(budget)]
+        paths = [str(ROOT), str(ROOT / "checks"), os.environ.get("PYTHONPATH", "")]
+        began = time.monotonic()
+        done = subprocess.run(
+            [*command, "--out", str(Path(out) / "run"), script.name],
+            cwd=script.parent,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            capture_output=True,
+            timeout=600,
+            check=False,
+        )
+        found = []
+        for file in Path(out).rglob("findings.json"):
+            diagnosis = json.loads(file.read_text())["diagnosis"]
+            found = [[entry["severity"], entry["check"], entry["explained_by"] or ""] for entry in diagnosis]
+        return Checked(mutant.key, round(time.monotonic() - began, 1), done.returncode, found)
+
+
+def run_natively(mutant: Mutant, limit: float = 90.0) -> Native:
+    """Run a mutant without nndoctor, in a fork that need not import torch again."""
+    with written(mutant) as script:
+        log = script.with_suffix(".log")
+        process = multiprocessing.get_context("fork").Process(target=_script, args=(script, log))
+        process.start()
+        process.join(limit)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        text = log.read_text() if log.exists() else ""
+        numbers = re.findall(SCORES[mutant.base], text)
+        raised = text.rstrip().rpartition("\n")[2] if process.exitcode == 1 else ""
+        return Native(mutant.key, raised[:200], _number(numbers[-1]) if numbers else None)
+
+
+def _script(script: Path, log: Path) -> None:
+    os.chdir(script.parent)
+    sys.path.insert(0, str(script.parent))
+    sys.argv = [script.name]
+    with log.open("w") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+        sys.stdout = sys.stderr = stream
+        runpy.run_path(script.name, run_name="__main__")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def harmless(mutant: Native, control: Native) -> bool:
+    """Whether a mutant learns as well as the unchanged program: its error is at most a tenth, or 0.01, above."""
+    if mutant.score is None or control.score is None or not math.isfinite(mutant.score):
+        return False
+    is_accuracy = "acc" in SCORES[_base(control)] or _base(control) in ("finetune", "accumulation")
+    error, healthy = (1 - mutant.score, 1 - control.score) if is_accuracy else (mutant.score, control.score)
+    return error <= max(1.1 * healthy, healthy + 0.01)
+
+
+def _base(native: Native) -> str:
+    return native.key.rpartition("@")[2]
