@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nndoctor.baseline import identity
 from nndoctor.catalogue import reason_code
-from nndoctor.causes import Fired, ordered
+from nndoctor.causes import ordered
 from nndoctor.diagnose import Accepted, Diagnosis, Entry, Outcome
 from nndoctor.finding import Severity, Status
 from nndoctor.pragmas import accepted_by_line
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nndoctor.baseline import Identity
+    from nndoctor.causes import Fired
     from nndoctor.locating import Locator
     from nndoctor.recording import Recording
 
@@ -66,12 +67,13 @@ def accept(diagnosis: Diagnosis, run: Recording, acceptance: Acceptance, *, fail
         return diagnosis
     gone = {id(each.entry.finding) for each in accepted}
     fired = [each for cause in diagnosis.causes for each in (cause.root, *cause.symptoms)]
-    left = [Fired(f.check, kept) for f in fired if (kept := tuple(x for x in f.findings if id(x) not in gone))]
+    left = [replace(f, findings=kept) for f in fired if (kept := tuple(x for x in f.findings if id(x) not in gone))]
     return Diagnosis(
         verdict=decide(run, max((f.severity for f in left), default=None), fail_on),
         causes=tuple(ordered(left)),
         outcomes=tuple(_outcome(each, accepted, left) for each in diagnosis.outcomes),
         accepted=accepted,
+        proofs=diagnosis.proofs,
     )
 
 

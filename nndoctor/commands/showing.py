@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from nndoctor.commands.asked import Asked
     from nndoctor.commands.outputs import Output
     from nndoctor.diagnose import Diagnosis
+    from nndoctor.prescription import Prescription
     from nndoctor.run_folder import RunFolder
 
 
@@ -86,7 +87,7 @@ def examined(folder: RunFolder, chosen: Chosen, name: str = "") -> Examined:
     judged = without(known)
     prescription = prescribe(run, judged)
     folder.findings.write_text(findings_json.render(run, judged, folder.path, prescription), encoding="utf-8")
-    write_page(run, judged, folder)
+    write_page(run, judged, folder, prescription)
     name = name or run.environment("target") or folder.path.name
     return Examined(name, run, judged, folder.path, chosen.checks, chosen.fail_on, locator, prescription)
 
@@ -168,12 +169,13 @@ def _reader(locator: Locator) -> Callable[[str], str]:
     return source
 
 
-def write_page(run: Recording, diagnosis: Diagnosis, folder: RunFolder) -> None:
+def write_page(run: Recording, diagnosis: Diagnosis, folder: RunFolder, prescription: Prescription) -> None:
     """Write report.html. A fault in the drawing costs the page, not the diagnosis."""
     from nndoctor.reports import html
 
     try:
-        folder.report.write_text(html.render(run, diagnosis, folder.path), encoding="utf-8", errors="replace")
+        page = html.render(run, diagnosis, folder.path, prescription)
+        folder.report.write_text(page, encoding="utf-8", errors="replace")
     except Exception as error:  # noqa: BLE001 - whatever it is, findings.json is written and the verdict stands
         why = clean(" ".join(f"{type(error).__name__}: {error}".split()))
         error_console().print(Text(f"{folder.report.name} could not be written: {why}"), soft_wrap=True)
