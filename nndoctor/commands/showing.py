@@ -170,15 +170,11 @@ def _reader(locator: Locator) -> Callable[[str], str]:
 
 
 def write_page(run: Recording, diagnosis: Diagnosis, folder: RunFolder, prescription: Prescription) -> None:
-    """Write report.html. A fault in the drawing costs the page, not the diagnosis."""
+    """Write report.html; say so where that fails."""
     from nndoctor.reports import html
 
-    try:
-        page = html.render(run, diagnosis, folder.path, prescription)
-        folder.report.write_text(page, encoding="utf-8", errors="replace")
-    except Exception as error:  # noqa: BLE001 - whatever it is, findings.json is written and the verdict stands
-        why = clean(" ".join(f"{type(error).__name__}: {error}".split()))
-        error_console().print(Text(f"{folder.report.name} could not be written: {why}"), soft_wrap=True)
+    if failure := html.write(run, diagnosis, folder, prescription):
+        error_console().print(Text(failure), soft_wrap=True)
 
 
 def output_console() -> Console:

@@ -26,7 +26,19 @@ from nndoctor.diagnose import diagnose
 from nndoctor.locating import Locator
 from nndoctor.prescription import Item, Prescription
 from nndoctor.recording import Recorder
-from nndoctor.records import Environment, Event, LossCall, Parameter, Record, Sample, Source, Step, TensorStats, Trial
+from nndoctor.records import (
+    Environment,
+    Evaluation,
+    Event,
+    LossCall,
+    Parameter,
+    Record,
+    Sample,
+    Source,
+    Step,
+    TensorStats,
+    Trial,
+)
 from nndoctor.reports.html import curves, data, distributions, layers, render, surroundings, tree, trials
 from nndoctor.reports.html.charts import Heat, Lines, Series, quantised, thinned
 from nndoctor.reports.html.code import Code
@@ -281,12 +293,59 @@ def test_update_ratio_is_of_the_sizes_not_of_the_numbers_of_values() -> None:
     assert layers.update_ratios(rows[1:], rows[:1]) == {"w": {(0, 0): pytest.approx(1e-3)}}
 
 
-def test_a_sweep_of_rates_is_shaded_where_it_is_usable() -> None:
-    losses = [2.0, 2.0, 1.5, 1.0, 0.5, 5.0]
-    rows = [Step(experiment="sweep", step=i, lr=10.0 ** (i - 5), loss=v) for i, v in enumerate(losses)]
-    [chart] = curves.sweeps(Recording.of(rows))
-    assert chart.bands[0].low == pytest.approx(1e-3)
-    assert chart.bands[0].high == pytest.approx(1e-1)
+def test_a_sweep_of_rates_is_shaded_where_it_is_usable_and_the_own_rate_is_marked() -> None:
+    rates = [10.0 ** (-6 + i / 8) for i in range(40)]
+    rows = [
+        Step(experiment="lr-sweep", step=i, lr=rate, loss=2.0 - 1.5 * (i > 20) + 3.0 * (i > 30), optimizer_steps=1)
+        for i, rate in enumerate(rates)
+    ]
+    [chart] = curves.sweeps(Recording.of([*rows, Step(lr=1e-3)]))
+    usable, own = chart.bands
+    assert rates[18] < usable.low <= usable.high < rates[32]
+    assert own.low == own.high == 1e-3
+    assert "shaded: usable" in chart.summary
+    assert "dotted line: the script's own rate, 0.001" in chart.summary
+    flat = [replace(row, loss=2.0) for row in rows]
+    [chart] = curves.sweeps(Recording.of(flat))
+    assert chart.bands == ()
+
+
+def watched(steps: int) -> Recording:
+    rows: list[Record] = [Environment(name="command", value="watch")]
+    rows += [Step(step=i, loss=1.0 + (i % 2), score=0.5 if i % 5 == 0 else math.nan, lr=0.1) for i in range(steps)]
+    rows += [Evaluation(step=s, loss=2.0, metric="accuracy", score=0.25) for s in (steps // 2, steps)]
+    return Recording.of(rows)
+
+
+def test_a_watched_training_is_drawn_against_its_evaluations() -> None:
+    loss, score, rate = curves.all_curves(watched(2000))
+    assert [chart.title for chart in (loss, score, rate)] == [
+        "Loss of training and validation",
+        "Accuracy of training and validation",
+        "Learning rate",
+    ]
+    assert [(s.name, len(s.values), s.dashed, s.faint) for s in loss.series] == [
+        ("train, mean of 20 steps", 100, False, False),
+        ("each training batch", 2000, False, True),
+        ("validation", 2, True, False),
+    ]
+    assert set(loss.series[0].values) == {1.5}
+    assert (list(loss.series[2].steps), list(loss.series[2].values)) == ([1000, 2000], [2.0, 2.0])
+    assert min(score.series[0].steps) < 20
+    assert {v for s in score.series[:2] for v in s.values} == {0.5}
+
+
+def test_a_short_watched_training_is_not_smoothed() -> None:
+    loss, *_ = curves.all_curves(watched(20))
+    assert [s.name for s in loss.series] == ["train", "validation"]
+
+
+def test_the_page_of_a_watched_training(tmp_path: Path) -> None:
+    reader = read(drawn(watched(500), CHECKS, tmp_path))
+    text = "".join(reader.text)
+    assert "Of a watched training no samples are kept" in text
+    assert "No module was called." in text
+    assert not [p for p in reader.of("pre") if p.get("id") == "command"]  # watched in the user's own process
 
 
 def test_training_and_validation_share_the_scripts_own_steps() -> None:
@@ -370,7 +429,15 @@ def test_large_pictures_are_not_cut(tmp_path: Path) -> None:
 
 
 def test_the_command_can_be_pasted() -> None:
-    facts = {"target": "train.py --lr 0.1", "steps": "40", "budget": "60", "seed": "", "cwd": "/tmp/my runs"}
+    facts = {
+        "target": "train.py --lr 0.1",
+        "script": "train.py",
+        "arguments": "--lr 0.1",
+        "steps": "40",
+        "budget": "60",
+        "seed": "",
+        "cwd": "/tmp/my runs",
+    }
     run = Recording.of(Environment(name=name, value=value) for name, value in facts.items())
     assert surroundings.command(run) == "cd '/tmp/my runs' && nndoctor check --steps 40 --budget 60 train.py --lr 0.1"
     assert surroundings.command(Recording.of([])) == ""

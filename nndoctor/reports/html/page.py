@@ -115,6 +115,7 @@ def _sections(run: Recording, charts: Charts) -> dict[str, Any]:
         "events": surroundings.events(run),
         "environment": surroundings.environment(run),
         "command": surroundings.command(run),
+        "watched": run.environment("command") == "watch",
     }
 
 
