@@ -303,7 +303,7 @@ def test_a_sweep_of_rates_is_shaded_where_it_is_usable_and_the_own_rate_is_marke
     usable, own = chart.bands
     assert rates[18] < usable.low <= usable.high < rates[32]
     assert own.low == own.high == 1e-3
-    assert "shaded: usable" in chart.summary
+    assert "shaded: the loss falls" in chart.summary
     assert "dotted line: the script's own rate, 0.001" in chart.summary
     flat = [replace(row, loss=2.0) for row in rows]
     [chart] = curves.sweeps(Recording.of(flat))
@@ -318,21 +318,30 @@ def watched(steps: int) -> Recording:
 
 
 def test_a_watched_training_is_drawn_against_its_evaluations() -> None:
-    loss, score, rate = curves.all_curves(watched(2000))
-    assert [chart.title for chart in (loss, score, rate)] == [
-        "Loss of training and validation",
-        "Accuracy of training and validation",
-        "Learning rate",
-    ]
+    loss, score = curves.all_curves(watched(2000))
+    assert loss.title == "Loss of training and validation"
+    assert score.title == "Accuracy of training and validation"
     assert [(s.name, len(s.values), s.dashed, s.faint) for s in loss.series] == [
-        ("train, mean of 20 steps", 100, False, False),
-        ("each training batch", 2000, False, True),
+        ("train, mean of 33 steps", 60, False, False),
         ("validation", 2, True, False),
+        ("each training batch", 2000, False, True),
     ]
-    assert set(loss.series[0].values) == {1.5}
-    assert (list(loss.series[2].steps), list(loss.series[2].values)) == ([1000, 2000], [2.0, 2.0])
-    assert min(score.series[0].steps) < 20
-    assert {v for s in score.series[:2] for v in s.values} == {0.5}
+    assert all(1.45 < value < 1.55 for value in loss.series[0].values)
+    assert (list(loss.series[1].steps), list(loss.series[1].values)) == ([1000, 2000], [2.0, 2.0])
+    assert min(score.series[0].steps) < 40
+    assert {v for s in (score.series[0], score.series[-1]) for v in s.values} == {0.5}
+
+
+def test_a_rate_that_stands_still_takes_a_sentence_and_no_chart() -> None:
+    rows = [Step(experiment=name, step=i, lr=lr) for name, lr in (("observe", 0.1), ("tenth", 0.01)) for i in range(3)]
+    sweep = Step(experiment="lr-sweep", lr=1e-6)
+    assert curves.rate_sentence(Recording.of(rows[:3])) == "The learning rate was 0.1 throughout."
+    told = curves.rate_sentence(Recording.of([*rows, sweep]))
+    assert told == "The learning rate stood still: 0.1 (observe), 0.01 (tenth)."
+    assert curves.rates(Recording.of(rows)) is None
+    changed = Recording.of([*rows, Step(step=3, lr=0.05)])
+    assert curves.rate_sentence(changed) == ""
+    assert curves.rates(changed) is not None
 
 
 def test_a_short_watched_training_is_not_smoothed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy as np
 from nndoctor.rate_range import sweep, swept
 from nndoctor.records import COAST, LR_SWEEP, OBSERVE, TRAIN, VALIDATION, Evaluation, LossCall, Step
 from nndoctor.reports.html.charts import Band, Lines, Series, wide
+from nndoctor.reports.words import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 
 MOST_SERIES = 10
 """Lines of one chart; more cannot be told apart."""
+FALLS = "the loss falls within a few steps at each rate"
+"""Not more: a rate that is too high for the long run may be among them."""
 FEWEST_RATES = 5
 """Of a range test that is drawn."""
-STRETCHES = 100
+STRETCHES = 60
 """Points of a mean curve."""
 EVALUATED = {TRAIN: "training data, evaluated", "": "evaluated"}
 """Names of evaluations that are not of validation data, or of which it could not be told."""
@@ -60,9 +64,35 @@ def metrics(run: Recording) -> Lines | None:
 
 
 def rates(run: Recording) -> Lines | None:
-    """Return the learning rate of every experiment."""
-    series = tuple(each for each in _by_experiment(run, "lr") if each.name.partition(" ")[0] != LR_SWEEP)
-    return Lines("Learning rate", series, y="learning rate", log_y=wide(series)) if series else None
+    """Return the learning rate of every experiment; None where none of them changed it."""
+    series = _rates(run)
+    if all(map(_constant, series)):
+        return None
+    if len(series) == 1:
+        series = (replace(series[0], name="learning rate"),)
+    return Lines("Learning rate", series, y="learning rate", log_y=wide(series))
+
+
+def rate_sentence(run: Recording) -> str:
+    """Say which learning rate was in effect where it stood still; empty where a chart shows it."""
+    series = _rates(run)
+    if not series or not all(map(_constant, series)):
+        return ""
+    names: defaultdict[float, list[str]] = defaultdict(list)
+    for each in series:
+        names[each.values[0]].append(each.name)
+    if len(names) == 1:
+        return f"The learning rate was {number(series[0].values[0])} throughout."
+    told = (f"{number(rate)} ({', '.join(shared)})" for rate, shared in names.items())
+    return f"The learning rate stood still: {', '.join(told)}."
+
+
+def _rates(run: Recording) -> tuple[Series, ...]:
+    return tuple(each for each in _by_experiment(run, "lr") if each.name.partition(" ")[0] != LR_SWEEP)
+
+
+def _constant(series: Series) -> bool:
+    return len(set(series.values)) == 1
 
 
 def splits(run: Recording) -> Iterator[Lines]:
@@ -108,7 +138,7 @@ def sweeps(run: Recording) -> Iterator[Lines]:
         if len(steps) < FEWEST_RATES:
             continue
         found = swept(run, segment)
-        bands = [Band("x", found.begins, found.lowest, "usable")] if found and found.begins < found.lowest else []
+        bands = [Band("x", found.begins, found.lowest, FALLS)] if found and found.begins < found.lowest else []
         own = [row.lr for row in run.rows(Step) if row.experiment == OBSERVE and row.segment == segment and row.lr > 0]
         if own:
             bands.append(Band("x", median(own), median(own), "the script's own rate"))
@@ -137,6 +167,7 @@ def whole_training(run: Recording) -> Iterator[Lines]:
                 step = starts.get((row.segment, row.experiment), 0) + row.step
                 evaluated[EVALUATED.get(row.split, row.split)].append((step, value))
         series = [*_smoothed(trained), *(_series(name, points, dashed=True) for name, points in evaluated.items())]
+        series.sort(key=lambda each: each.faint)
         if not any(math.isfinite(value) for each in series for value in each.values):
             continue
         label = field if field == "loss" else next((e.metric for e in run.rows(Evaluation) if e.metric), "accuracy")

@@ -100,6 +100,7 @@ def _sections(run: Recording, charts: Charts) -> dict[str, Any]:
     timing = (surroundings.step_times(run), surroundings.time_shares(run))
     return {
         "curves": [charts.add(chart, size="large") for chart in curves.all_curves(run)],
+        "rate_sentence": curves.rate_sentence(run),
         "heats": [charts.add(chart, size=_height(len(chart.rows))) for chart in layers.heat_maps(run)],
         "shape_kinds": distributions.KINDS,
         "shapes": shapes,

@@ -45,7 +45,7 @@
       items: items.map(([label, renderers]) => new Bokeh.LegendItem({ label: { value: shorter(label, 40) }, renderers })),
       orientation: "horizontal", ncols: Math.max(1, Math.floor(plot.width / 190)), location: "left",
       border_line_color: null, background_fill_color: null, label_text_color: colour("ink"),
-      label_text_font_size: "11px", padding: 2, margin: 2, click_policy: "hide",
+      label_text_font_size: "11px", padding: 2, margin: 2, spacing: 14, click_policy: "hide",
     });
     plot.add_layout(box, "below");
   }
@@ -68,7 +68,9 @@
       const [xs, ys] = series.xy;
       const source = new Bokeh.ColumnDataSource({ data: { x: numbers(xs), y: numbers(ys), name: xs.map(() => series.name) } });
       const line = { field: "x" };
-      const style = { line_color: colour(`s${(i % 8) + 1}`), line_width: series.faint ? 1 : 2, line_alpha: series.faint ? 0.35 : 1, line_dash: series.dashed ? [6, 4] : [], level: series.faint ? "underlay" : "glyph" };
+      const style = series.faint
+        ? { line_color: colour("first"), line_width: 1, line_alpha: 0.6, level: "underlay" }
+        : { line_color: colour(`s${(i % 8) + 1}`), line_width: 2, line_dash: series.dashed ? [6, 4] : [] };
       const renderer = plot.line(line, { field: "y" }, { source, ...style });
       // A value that stands alone is no line.
       if (xs.length < 40) plot.scatter(line, { field: "y" }, { source, size: 4, fill_color: style.line_color, line_color: null });
