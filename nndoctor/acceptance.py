@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nndoctor.baseline import identity
 from nndoctor.catalogue import reason_code
-from nndoctor.causes import Fired, ordered
+from nndoctor.causes import ordered
 from nndoctor.diagnose import Accepted, Diagnosis, Entry, Outcome
 from nndoctor.finding import Severity, Status
 from nndoctor.pragmas import accepted_by_line
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nndoctor.baseline import Identity
+    from nndoctor.causes import Fired
     from nndoctor.locating import Locator
     from nndoctor.recording import Recording
 

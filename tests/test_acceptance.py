@@ -15,7 +15,7 @@ from nndoctor.diagnose import Diagnosis, diagnose
 from nndoctor.errors import UsageError
 from nndoctor.locating import Locator, repository_root
 from nndoctor.pragmas import accepted_by_line
-from nndoctor.records import Environment, Step
+from nndoctor.records import Environment, Step, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -124,6 +124,15 @@ def test_of_several_findings_only_the_accepted_one_goes() -> None:
     [outcome] = [o for o in after.outcomes if o.check]
     assert (outcome.status, outcome.severity) == (Status.FINDING, Severity.WARNING)
     assert after.verdict.status == "healthy"
+
+
+def test_what_trials_have_shown_of_the_others_stays_known() -> None:
+    shown = Trial(treatment="t", checks=("finds-more",), controls=(2.0,) * 3, treated=(0.1,) * 3, start=2.0, steps=50)
+    run = Recording.of([*RUN.rows(Step), *RUN.rows(Environment), shown])
+    diagnosis = diagnose(run, [finder("finds-it", at(2)), finder("finds-more", at(1))])
+    after = accept(diagnosis, run, Acceptance(LOCATOR, lambda _: IN_CODE, counted(())), fail_on=Severity.ERROR)
+    assert [(entry.check.name, entry.confirmed) for entry in after.entries] == [("finds-more", True)]
+    assert [cause.root.confirmed for cause in after.causes] == [True]
 
 
 def test_the_symptoms_of_an_accepted_cause_stand_by_themselves() -> None:

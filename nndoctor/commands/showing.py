@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import tokenize
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from nndoctor.reports.words import clean, plural
 from nndoctor.thresholds import with_thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from nndoctor.baseline import Known
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from nndoctor.commands.asked import Asked
     from nndoctor.commands.outputs import Output
     from nndoctor.diagnose import Diagnosis
+    from nndoctor.prescription import Prescription
     from nndoctor.run_folder import RunFolder
 
 
@@ -87,7 +87,7 @@ def examined(folder: RunFolder, chosen: Chosen, name: str = "") -> Examined:
     judged = without(known)
     prescription = prescribe(run, judged)
     folder.findings.write_text(findings_json.render(run, judged, folder.path, prescription), encoding="utf-8")
-    write_page(run, judged, folder)
+    write_page(run, judged, folder, prescription)
     write_events(run, judged, folder)
     name = name or run.environment("target") or folder.path.name
     return Examined(name, run, judged, folder.path, chosen.checks, chosen.fail_on, locator, prescription)
@@ -170,30 +170,23 @@ def _reader(locator: Locator) -> Callable[[str], str]:
     return source
 
 
-def write_page(run: Recording, diagnosis: Diagnosis, folder: RunFolder) -> None:
-    """Write report.html. A fault in the drawing costs the page, not the diagnosis."""
+def write_page(run: Recording, diagnosis: Diagnosis, folder: RunFolder, prescription: Prescription) -> None:
+    """Write report.html; say so where that fails."""
     from nndoctor.reports import html
 
-    with _forgiven(folder.report):
-        folder.report.write_text(html.render(run, diagnosis, folder.path), encoding="utf-8", errors="replace")
+    if failure := html.write(run, diagnosis, folder, prescription):
+        error_console().print(Text(failure), soft_wrap=True)
 
 
 def write_events(run: Recording, diagnosis: Diagnosis, folder: RunFolder) -> None:
     """Write what TensorBoard reads. A fault in it costs the event files, not the diagnosis."""
     from nndoctor.reports import tensorboard
 
-    with _forgiven(folder.events):
-        tensorboard.update(run, diagnosis, folder.events)
-
-
-@contextlib.contextmanager
-def _forgiven(path: Path) -> Iterator[None]:
-    """Tell what goes wrong in one line: findings.json is written and the verdict stands."""
     try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever it is
+        tensorboard.update(run, diagnosis, folder.events)
+    except Exception as error:  # noqa: BLE001 - whatever it is: findings.json is written and the verdict stands
         why = clean(" ".join(f"{type(error).__name__}: {error}".split()))
-        error_console().print(Text(f"{path.name} could not be written: {why}"), soft_wrap=True)
+        error_console().print(Text(f"{folder.events.name} could not be written: {why}"), soft_wrap=True)
 
 
 def output_console() -> Console:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +66,8 @@ def check(
     """Train for some steps, experiment, put everything back, and return the diagnosis.
 
     `select` and `ignore` take names of checks and reasons. `only` names the experiments to run besides
-    observing (`overfit`, `random-input`, ...; all without it). With `out` the recording and findings.json are kept in
-    that folder. Raises `UsageError` for parts that cannot be trained and
-    for checks that do not exist.
+    observing (`overfit`, `random-input`, ...; all without it). With `out` the recording, findings.json and report.html
+    are kept in that folder. Raises `UsageError` for parts that cannot be trained and for checks that do not exist.
     """
     parts = {"model": model, "train_loader": train_loader, "loss_fn": loss_fn, "optimizer": optimizer}
     training = Training.of({**parts, "val_loader": val_loader, "epochs": EPOCHS}, by="nndoctor.check")
@@ -75,7 +75,10 @@ def check(
     chosen = choose(everything, select=list(select), ignore=list(ignore))
     wishes = {"budget": budget, "steps": steps, "only": tuple(only)}
     if out is not None:
-        return _examined(training, run_folder.create("check", Path(out)).path, chosen, wishes)
+        kept = run_folder.create("check", Path(out))
+        diagnosis = _examined(training, kept.path, chosen, wishes)
+        _draw(diagnosis, kept)
+        return diagnosis
     with tempfile.TemporaryDirectory(prefix="nndoctor-") as folder:
         return _examined(training, Path(folder), chosen, wishes)
 
@@ -86,6 +89,15 @@ def _examined(training: Training, folder: Path, chosen: list[Check], wishes: dic
     diagnosis = diagnose(run, chosen, fail_on=Severity.ERROR)
     (folder / "findings.json").write_text(findings_json.render(run, diagnosis, folder), encoding="utf-8")
     return diagnosis
+
+
+def _draw(diagnosis: Diagnosis, folder: run_folder.RunFolder) -> None:
+    from nndoctor.prescription import prescribe
+    from nndoctor.reports import html
+
+    run = Recording.open(folder.recording)
+    if failure := html.write(run, diagnosis, folder, prescribe(run, diagnosis)):
+        warnings.warn(failure, stacklevel=3)
 
 
 def record(training: Training, folder: Path, *, budget: float, steps: int, only: tuple[str, ...] = ()) -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Self
 from nndoctor import run_folder
 from nndoctor.catalogue import load_catalogue
 from nndoctor.diagnose import Diagnosis, diagnose
+from nndoctor.prescription import prescribe
 from nndoctor.recording import Recording
 from nndoctor.records import Event
+from nndoctor.reports import html
 from nndoctor.watching.script import WatchedRun
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Watch:
             failure = Event(kind="exception", text=text, detail="".join(traceback.format_exception(error)))
         self._watched.end(failure)
         with suppress(Exception):  # a recording that could not be written leaves nothing to diagnose
-            self.diagnosis = diagnose(
-                Recording.open(run_folder.opened(self.run).recording), list(load_catalogue().values())
-            )
+            folder = run_folder.opened(self.run)
+            run = Recording.open(folder.recording)
+            self.diagnosis = diagnose(run, list(load_catalogue().values()))
+            html.write(run, self.diagnosis, folder, prescribe(run, self.diagnosis))

@@ -66,6 +66,7 @@ def test_the_name_still_declares_checks():
 def test_the_recording_can_be_kept(tmp_path):
     nndoctor.check(*parts(), out=tmp_path / "run", budget=5, only=("observe",))
     assert (tmp_path / "run" / "findings.json").exists()
+    assert "The same again" not in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from typed_runs import CHECKS, HOSTILE, huge_records, records_of
 
-from nndoctor import Recording
+from nndoctor import Recording, SourceLine
 from nndoctor.diagnose import diagnose
+from nndoctor.prescription import Item, Prescription
+from nndoctor.records import Step, Trial
 from nndoctor.reports.html import render
 from nndoctor.reports.html.wording import visible
 
@@ -54,9 +56,11 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
     contexts = []
 
-    def opened(run: Recording, *, width: int = 1100, dark: bool = False) -> Page:
+    def opened(
+        run: Recording, *, width: int = 1100, dark: bool = False, prescription: Prescription | None = None
+    ) -> Page:
         path = tmp_path / "report.html"
-        path.write_text(render(run, diagnose(run, CHECKS), tmp_path), encoding="utf-8")
+        path.write_text(render(run, diagnose(run, CHECKS), tmp_path, prescription), encoding="utf-8")
         context = browser.new_context(
             viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
         )
@@ -178,6 +182,48 @@ def test_a_chart_gets_its_tools_when_the_pointer_comes(show: Callable[..., Page]
     chart.locator(".plot").hover()
     chart.and_(page.locator("[data-drawn=tools]")).wait_for()
     assert chart.locator(".layer").count() == 1
+
+
+DIFF = "--- a/train.py\n+++ b/train.py\n@@ -1,1 +1,2 @@\n x = 1\n+y = 2" + 200 * "0" + "\n"
+
+
+def test_what_to_change_and_what_a_trial_showed_fit_on_a_phone(show: Callable[..., Page]) -> None:
+    trial = Trial(
+        treatment="clear-gradients",
+        checks=("cause-of-it",),
+        start=2.3,
+        controls=(2.3,) * 3,
+        treated=(0.1,) * 3,
+        steps=50,
+    )
+    items = (Item("cause-of-it", SourceLine("train.py", 2), "Mend it.", DIFF, DIFF),)
+    run = Recording.of([*records_of("train.py"), trial])
+    page = show(run, width=360, prescription=Prescription(items, DIFF))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.locator("#diff-1").evaluate("each => each.textContent") == DIFF
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("[data-copy=diff-1]").click()
+    page.locator("[data-copy=diff-1]", has_text="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == DIFF
+    drawing = page.locator("#finding-1 .runs")
+    assert drawing.locator("circle.better").count() == 3
+    left, right = (drawing.locator(f"circle.{kind}").first.bounding_box() for kind in ("treated", "control"))
+    assert left is not None
+    assert right is not None
+    assert left["x"] < right["x"]
+    assert drawing.evaluate("each => each.parentElement.scrollWidth <= each.parentElement.clientWidth")
+
+
+def test_a_range_test_is_drawn_with_its_range_and_the_own_rate(show: Callable[..., Page]) -> None:
+    rates = [10.0 ** (-6 + i / 8) for i in range(40)]
+    losses = [2.0 - 1.5 * (i > 20) + 3.0 * (i > 30) for i in range(40)]
+    rows = [
+        Step(experiment="lr-sweep", step=i, lr=rate, loss=loss, optimizer_steps=1)
+        for i, (rate, loss) in enumerate(zip(rates, losses, strict=True))
+    ]
+    page = show(Recording.of([*rows, Step(lr=1e-3, loss=2.0)]))
+    draw_all(page)
+    assert page.locator("#curves .chart canvas").count()
 
 
 def test_on_paper_it_is_light_and_unfolded(show: Callable[..., Page], ordinary: Recording) -> None:

@@ -10,6 +10,8 @@ import json
 import math
 import re
 import sqlite3
+from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +20,36 @@ import pytest
 from PIL import Image
 from typed_runs import CHECKS, HOSTILE, huge_records, records_of
 
-from nndoctor import Recording, SourceLine
+from nndoctor import Recording, Severity, SourceLine
+from nndoctor.acceptance import Acceptance, accept
 from nndoctor.diagnose import diagnose
+from nndoctor.locating import Locator
+from nndoctor.prescription import Item, Prescription
 from nndoctor.recording import Recorder
-from nndoctor.records import Environment, Event, LossCall, Parameter, Record, Sample, Source, Step, TensorStats
-from nndoctor.reports.html import curves, data, distributions, layers, render, surroundings, tree
+from nndoctor.records import (
+    Environment,
+    Evaluation,
+    Event,
+    LossCall,
+    Parameter,
+    Record,
+    Sample,
+    Source,
+    Step,
+    TensorStats,
+    Trial,
+)
+from nndoctor.reports.html import curves, data, distributions, layers, render, surroundings, tree, trials
 from nndoctor.reports.html.charts import Heat, Lines, Series, quantised, thinned
 from nndoctor.reports.html.code import Code
+from nndoctor.reports.html.prescribed import diff_lines
 from nndoctor.reports.html.wording import as_json, inline, visible
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nndoctor import Check
+    from nndoctor.diagnose import Entry
 
 SECTIONS = ["verdict", "findings", "checklist", "curves", "layers", "model", "data", "run"]
 
@@ -274,12 +293,68 @@ def test_update_ratio_is_of_the_sizes_not_of_the_numbers_of_values() -> None:
     assert layers.update_ratios(rows[1:], rows[:1]) == {"w": {(0, 0): pytest.approx(1e-3)}}
 
 
-def test_a_sweep_of_rates_is_shaded_where_it_is_usable() -> None:
-    losses = [2.0, 2.0, 1.5, 1.0, 0.5, 5.0]
-    rows = [Step(experiment="sweep", step=i, lr=10.0 ** (i - 5), loss=v) for i, v in enumerate(losses)]
-    [chart] = curves.sweeps(Recording.of(rows))
-    assert chart.bands[0].low == pytest.approx(1e-3)
-    assert chart.bands[0].high == pytest.approx(1e-1)
+def test_a_sweep_of_rates_is_shaded_where_it_is_usable_and_the_own_rate_is_marked() -> None:
+    rates = [10.0 ** (-6 + i / 8) for i in range(40)]
+    rows = [
+        Step(experiment="lr-sweep", step=i, lr=rate, loss=2.0 - 1.5 * (i > 20) + 3.0 * (i > 30), optimizer_steps=1)
+        for i, rate in enumerate(rates)
+    ]
+    [chart] = curves.sweeps(Recording.of([*rows, Step(lr=1e-3)]))
+    usable, own = chart.bands
+    assert rates[18] < usable.low <= usable.high < rates[32]
+    assert own.low == own.high == 1e-3
+    assert "shaded: the loss falls" in chart.summary
+    assert "dotted line: the script's own rate, 0.001" in chart.summary
+    flat = [replace(row, loss=2.0) for row in rows]
+    [chart] = curves.sweeps(Recording.of(flat))
+    assert chart.bands == ()
+
+
+def watched(steps: int) -> Recording:
+    rows: list[Record] = [Environment(name="command", value="watch")]
+    rows += [Step(step=i, loss=1.0 + (i % 2), score=0.5 if i % 5 == 0 else math.nan, lr=0.1) for i in range(steps)]
+    rows += [Evaluation(step=s, loss=2.0, metric="accuracy", score=0.25) for s in (steps // 2, steps)]
+    return Recording.of(rows)
+
+
+def test_a_watched_training_is_drawn_against_its_evaluations() -> None:
+    loss, score = curves.all_curves(watched(2000))
+    assert loss.title == "Loss of training and validation"
+    assert score.title == "Accuracy of training and validation"
+    assert [(s.name, len(s.values), s.dashed, s.faint) for s in loss.series] == [
+        ("train, mean of 33 steps", 60, False, False),
+        ("validation", 2, True, False),
+        ("each training batch", 2000, False, True),
+    ]
+    assert all(1.45 < value < 1.55 for value in loss.series[0].values)
+    assert (list(loss.series[1].steps), list(loss.series[1].values)) == ([1000, 2000], [2.0, 2.0])
+    assert min(score.series[0].steps) < 40
+    assert {v for s in (score.series[0], score.series[-1]) for v in s.values} == {0.5}
+
+
+def test_a_rate_that_stands_still_takes_a_sentence_and_no_chart() -> None:
+    rows = [Step(experiment=name, step=i, lr=lr) for name, lr in (("observe", 0.1), ("tenth", 0.01)) for i in range(3)]
+    sweep = Step(experiment="lr-sweep", lr=1e-6)
+    assert curves.rate_sentence(Recording.of(rows[:3])) == "The learning rate was 0.1 throughout."
+    told = curves.rate_sentence(Recording.of([*rows, sweep]))
+    assert told == "The learning rate stood still: 0.1 (observe), 0.01 (tenth)."
+    assert curves.rates(Recording.of(rows)) is None
+    changed = Recording.of([*rows, Step(step=3, lr=0.05)])
+    assert curves.rate_sentence(changed) == ""
+    assert curves.rates(changed) is not None
+
+
+def test_a_short_watched_training_is_not_smoothed() -> None:
+    loss, *_ = curves.all_curves(watched(20))
+    assert [s.name for s in loss.series] == ["train", "validation"]
+
+
+def test_the_page_of_a_watched_training(tmp_path: Path) -> None:
+    reader = read(drawn(watched(500), CHECKS, tmp_path))
+    text = "".join(reader.text)
+    assert "Of a watched training no samples are kept" in text
+    assert "No module was called." in text
+    assert not [p for p in reader.of("pre") if p.get("id") == "command"]  # watched in the user's own process
 
 
 def test_training_and_validation_share_the_scripts_own_steps() -> None:
@@ -363,7 +438,122 @@ def test_large_pictures_are_not_cut(tmp_path: Path) -> None:
 
 
 def test_the_command_can_be_pasted() -> None:
-    facts = {"target": "train.py --lr 0.1", "steps": "40", "budget": "60", "seed": "", "cwd": "/tmp/my runs"}
+    facts = {
+        "target": "train.py --lr 0.1",
+        "script": "train.py",
+        "arguments": "--lr 0.1",
+        "steps": "40",
+        "budget": "60",
+        "seed": "",
+        "cwd": "/tmp/my runs",
+    }
     run = Recording.of(Environment(name=name, value=value) for name, value in facts.items())
     assert surroundings.command(run) == "cd '/tmp/my runs' && nndoctor check --steps 40 --budget 60 train.py --lr 0.1"
     assert surroundings.command(Recording.of([])) == ""
+
+
+# ---- what to change, what trials showed, what is accepted
+
+DIFF = (
+    "--- a/train.py\n+++ b/train.py\n@@ -1,2 +1,3 @@\n"
+    " import torch\n+<b>zero()</b>\n--- kept\n\\ No newline at end of file\n"
+)
+
+
+def test_a_diff_is_whole_and_each_line_has_its_kind() -> None:
+    rows = list(diff_lines(DIFF))
+    assert "".join(f"{row.text}\n" for row in rows) == DIFF
+    assert [row.kind for row in rows] == [*["file-of"] * 2, "place-of", "same", "added", "removed", "same"]
+    assert not list(diff_lines(""))
+
+
+def test_what_to_change_is_listed_with_its_diffs(ordinary: Recording, tmp_path: Path) -> None:
+    where = SourceLine("train.py", 2)
+    items = (Item("cause-of-it", where, "Call `zero()`.", DIFF, DIFF), Item("not-on-the-page", None, "Think."))
+    page = render(ordinary, diagnose(ordinary, CHECKS), tmp_path, Prescription(items, DIFF))
+    reader = read(page)
+    assert [section["id"] for section in reader.of("section")] == ["verdict", "prescription", *SECTIONS[1:]]
+    text = "".join(reader.text)
+    assert DIFF in text
+    assert text.index("Call zero()") < text.index("Think.")
+    assert f"nndoctor report {tmp_path} --diff-to fix.patch" in text
+    assert {"#finding-1", "#prescription"} <= {str(a["href"]) for a in reader.of("a")}
+
+
+def test_without_a_patch_no_command_for_it(ordinary: Recording, tmp_path: Path) -> None:
+    page = render(ordinary, diagnose(ordinary, CHECKS), tmp_path, Prescription((Item("a-check", None, "Think."),)))
+    assert "Think." in page
+    assert "--diff-to" not in page
+
+
+def trial(check: str, treated: tuple[float, ...], **values: Any) -> Trial:
+    controls = (2.3, math.inf, 2.31)[: len(treated)]
+    given = {"start": 2.3, "steps": 30, **values}
+    return Trial(treatment="clear-gradients", checks=(check,), controls=controls, treated=treated, **given)
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome", "heading"),
+    [
+        (trial("cause-of-it", (0.4, 0.3, 0.5)), "confirmed", "Confirmed by a trial."),
+        (trial("cause-of-it", (2.3, math.inf, 2.31)), "refuted", "Refuted by a trial."),
+        (trial("cause-of-it", (0.4, 0.3, 2.4)), "inconclusive", "Not decided by a trial."),
+        (trial("cause-of-it", (), skipped="<b>no</b> time"), "skipped", "Not tried."),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "." not in value else "",
+)
+def test_what_a_trial_showed(row: Trial, outcome: str, heading: str, tmp_path: Path) -> None:
+    reader = read(drawn(Recording.of([*records_of("train.py"), row]), CHECKS, tmp_path))
+    told = [p["class"] for p in reader.of("p") if str(p.get("class")).startswith("trial ")]
+    assert told == [f"trial {outcome}"] * 2  # at the root cause and on its card
+    text = "".join(reader.text)
+    assert heading in text
+    assert ("<b>no</b> time" in text) == bool(row.skipped)
+    drawings = [table for table in reader.of("table") if table.get("class") == "runs"]
+    assert len(drawings) == (not row.skipped)
+
+
+def test_runs_of_a_trial_share_an_axis() -> None:
+    found = trials.tried(entry_of(trial("cause-of-it", (0.4, 0.3, 2.4))), any_trials=True)
+    assert found is not None
+    assert found.axis is not None
+    assert [run.better for run in found.runs] == [True, True, False]
+    first, diverged, worse = found.runs
+    assert first.treated_at < first.control_at < worse.treated_at == 95.0
+    assert (diverged.control, diverged.control_at) == ("not finite", 97.5)
+    assert (found.axis.better, found.axis.start, found.axis.is_log) == ("lower", "2.3", False)
+    wide = trials.tried(entry_of(trial("cause-of-it", (1e-4,) * 3)), any_trials=True)
+    assert wide is not None
+    assert wide.axis is not None
+    assert wide.axis.is_log
+    assert wide.runs[0].treated_at == 5.0
+
+
+def test_a_cause_that_could_be_treated_and_was_not_says_so() -> None:
+    treatable = replace(CHECKS[0], treatments=("clear-gradients",))
+    entry = replace(entry_of(), check=treatable)
+    found = trials.tried(entry, any_trials=True)
+    assert found is not None
+    assert (found.outcome, found.runs) == ("untried", ())
+    assert trials.tried(entry, any_trials=False) is None
+    assert trials.tried(entry_of(), any_trials=True) is None
+
+
+def entry_of(*rows: Trial) -> Entry:
+    run = Recording.of([*records_of("train.py"), *rows])
+    return diagnose(run, CHECKS).entries[0]
+
+
+def test_what_is_accepted_is_shown_folded_and_in_the_checklist(ordinary: Recording, tmp_path: Path) -> None:
+    diagnosis = diagnose(ordinary, CHECKS)
+    locator = Locator(tmp_path, tmp_path, "train.py")
+    source = "import torch\nx = 1  # nndoctor: ignore[cause-of-it]\n"
+    accepted = accept(diagnosis, ordinary, Acceptance(locator, lambda _file: source, Counter()), fail_on=Severity.ERROR)
+    reader = read(render(ordinary, accepted, tmp_path))
+    [fold] = [d for d in reader.of("details") if d.get("id") == "accepted"]
+    assert "open" not in fold
+    text = "".join(reader.text)
+    assert "1 accepted finding" in text
+    assert "accepted by a comment at train.py:2" in text
+    assert "#accepted" in [a["href"] for a in reader.of("a")]
+    assert "accepted" in [line.get("data-kind") for line in reader.of("li")]

@@ -65,6 +65,7 @@ def records_of(name: str, *, steps: int = 20) -> Iterator[Record]:
     """Yield a run in which every string of the user's is `name`."""
     yield Environment(name="script", value=name)
     yield Environment(name="target", value=f"{name} --epochs 3")
+    yield Environment(name="arguments", value="--epochs 3")
     yield Environment(name="cwd", value=name)
     for experiment in ("observe", "overfit", name):
         for step in range(steps):

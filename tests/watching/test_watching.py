@@ -240,6 +240,7 @@ def test_library_keeps_what_it_has_when_the_loop_raises(tmp_path):
     assert run.environment("ended") == "yes"
     assert any("boom" in event.text for event in run.rows(Event))
     assert contexts[0].diagnosis is not None
+    assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_thinning_bounds_the_rows_and_keeps_the_extremes(tmp_path, monkeypatch):

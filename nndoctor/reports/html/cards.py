@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from nndoctor.finding import Curve, Evidence, Measure, Quote, Severity, Table
-from nndoctor.records import Histogram, Labels, LossCall, Scan, Step, TensorStats, Units
-from nndoctor.reports.html import curves, data, distributions
+from nndoctor.records import Histogram, Labels, LossCall, Scan, Step, TensorStats, Trial, Units
+from nndoctor.reports.html import curves, data, distributions, trials
 from nndoctor.reports.html.charts import Bars, Charts, Figure, Lines, Series, wide
+from nndoctor.reports.places import shown
 from nndoctor.reports.words import number
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from nndoctor.recording import Recording
     from nndoctor.reports.html.code import Code, Snippet
     from nndoctor.reports.html.distributions import Distribution
+    from nndoctor.reports.html.trials import Tried
 
 MOST_CARDS = 80
 """Findings that get a card; the rest is listed by name."""
@@ -66,8 +68,23 @@ class Card:
     evidence: tuple[Item, ...]
     figures: tuple[Figure, ...]
     distributions: tuple[Distribution, ...]
+    tried: Tried | None
+    """What the trials say of it."""
     explanation: Markup | None
     """The page of the check; None on further findings of the same check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A finding that counts for nothing, because the user has accepted it."""
+
+    check: str
+    reason: str
+    severity: str
+    title: str
+    message: str
+    place: str
+    by: str
 
 
 class Cards:
@@ -112,6 +129,7 @@ class Cards:
             evidence=items,
             figures=figures,
             distributions=shapes,
+            tried=trials.tried(entry, any_trials=bool(self._run.rows(Trial))),
             explanation=self._explanation(entry.check),
         )
 
@@ -165,6 +183,23 @@ def _item(item: Measure | Table | Quote) -> Item:
             return Item("quote", label, value=text)
         case _:
             assert_never(item)
+
+
+def accepted(diagnosis: Diagnosis) -> list[Known]:
+    """Return the findings that the user has accepted."""
+    return [
+        Known(
+            check=entry.check.name,
+            reason=entry.check.reason,
+            severity=entry.severity.label,
+            title=entry.title.rstrip("."),
+            message=entry.finding.message,
+            place=shown(entry.where) if entry.where is not None else "",
+            by=each.by,
+        )
+        for each in diagnosis.accepted
+        for entry in (each.entry,)
+    ]
 
 
 def explained(check: Check) -> Markup:

@@ -33,6 +33,8 @@ class Series:
     steps: Sequence[float]
     values: Sequence[float]
     dashed: bool = False
+    faint: bool = False
+    """Drawn pale, behind the others."""
 
     def described(self) -> str:
         """Say in words how it runs."""
@@ -51,7 +53,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A range of an axis that is shaded."""
+    """A range of an axis that is shaded; a line where its ends are the same."""
 
     axis: Literal["x", "y"]
     low: float
@@ -75,7 +77,12 @@ class Lines:
     @property
     def summary(self) -> str:
         """The text alternative."""
-        shaded = [f"shaded: {b.label}, {number(b.low)} to {number(b.high)}" for b in self.bands]
+        shaded = [
+            f"shaded: {b.label}, {number(b.low)} to {number(b.high)}"
+            if b.low < b.high
+            else f"dotted line: {b.label}, {number(b.low)}"
+            for b in self.bands
+        ]
         return "; ".join([*(s.described() for s in self.series), *shaded]) + "."
 
     def content(self) -> dict[str, Any]:
@@ -87,7 +94,10 @@ class Lines:
             "log_x": self.log_x,
             "log_y": self.log_y,
             "bands": [asdict(band) for band in self.bands],
-            "series": [{"name": s.name, "dashed": s.dashed, "xy": thinned(s.steps, s.values)} for s in self.series],
+            "series": [
+                {"name": s.name, "dashed": s.dashed, "faint": s.faint, "xy": thinned(s.steps, s.values)}
+                for s in self.series
+            ],
         }
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One check of a reason. `kind` is error, warning, note, crashed, passed, skipped or unchecked."""
+    """One check of a reason. `kind` is error, warning, note, crashed, accepted, passed, skipped or unchecked."""
 
     check: str
     kind: str

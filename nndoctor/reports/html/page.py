@@ -16,9 +16,10 @@ from nndoctor.finding import Severity
 from nndoctor.records import OBSERVE, Module, Step
 from nndoctor.reports import remarks, terminal
 from nndoctor.reports.html import checklist, curves, data, distributions, layers, surroundings, tree
-from nndoctor.reports.html.cards import MOST_CARDS, Cards
+from nndoctor.reports.html.cards import MOST_CARDS, Cards, accepted
 from nndoctor.reports.html.charts import Charts
 from nndoctor.reports.html.code import Code
+from nndoctor.reports.html.prescribed import prescribed
 from nndoctor.reports.html.wording import finalized, inline, whole
 from nndoctor.reports.words import clean
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from nndoctor.diagnose import Diagnosis
+    from nndoctor.prescription import Prescription
     from nndoctor.recording import Recording
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -44,12 +46,14 @@ class Tile:
     label: str
 
 
-def render(run: Recording, diagnosis: Diagnosis, folder: Path) -> str:
+def render(run: Recording, diagnosis: Diagnosis, folder: Path, prescription: Prescription | None = None) -> str:
     """Return the page as text."""
     from markupsafe import Markup
 
     charts = Charts()
-    content = {**_findings(run, diagnosis, folder, charts), **_sections(run, charts)}
+    findings = _findings(run, diagnosis, folder, charts)
+    content = {**findings, **_sections(run, charts)}
+    content["prescription"] = prescribed(prescription, findings["cards"], folder)
     scripts = [*map(_bokeh, BOKEH), *(_end_escaped((TEMPLATES / n).read_text("utf-8")) for n in SCRIPTS)]
     return (
         _environment()
@@ -81,6 +85,7 @@ def _findings(run: Recording, diagnosis: Diagnosis, folder: Path, charts: Charts
         "root": next((card for card in cards if card.severity != "note" and not card.explained_by), None),
         "cards": cards,
         "cards_left_out": diagnosis.entries[MOST_CARDS:],
+        "accepted": accepted(diagnosis),
         "chapters": chapters,
         "counts": checklist.counts(chapters),
         "roots": roots,
@@ -95,6 +100,7 @@ def _sections(run: Recording, charts: Charts) -> dict[str, Any]:
     timing = (surroundings.step_times(run), surroundings.time_shares(run))
     return {
         "curves": [charts.add(chart, size="large") for chart in curves.all_curves(run)],
+        "rate_sentence": curves.rate_sentence(run),
         "heats": [charts.add(chart, size=_height(len(chart.rows))) for chart in layers.heat_maps(run)],
         "shape_kinds": distributions.KINDS,
         "shapes": shapes,
@@ -110,6 +116,7 @@ def _sections(run: Recording, charts: Charts) -> dict[str, Any]:
         "events": surroundings.events(run),
         "environment": surroundings.environment(run),
         "command": surroundings.command(run),
+        "watched": run.environment("command") == "watch",
     }
 
 

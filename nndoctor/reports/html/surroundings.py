@@ -102,9 +102,10 @@ def environment(run: Recording) -> Grid | None:
 def command(run: Recording) -> str:
     """Return the command that runs the same again; empty where the recording does not tell."""
     target = run.environment("target")
-    if not target:
+    # In a process of the user's own (`nndoctor.check(model, ...)`) there was no command.
+    if not target or not {"script", "arguments"} <= {row.name for row in run.rows(Environment)}:
         return ""
-    words = ["nndoctor", "check"]
+    words = ["nndoctor", run.environment("command") or "check"]
     for option in ("steps", "budget", "seed"):
         value = run.environment(option)
         if value and value != "None":

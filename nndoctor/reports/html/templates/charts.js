@@ -45,7 +45,7 @@
       items: items.map(([label, renderers]) => new Bokeh.LegendItem({ label: { value: shorter(label, 40) }, renderers })),
       orientation: "horizontal", ncols: Math.max(1, Math.floor(plot.width / 190)), location: "left",
       border_line_color: null, background_fill_color: null, label_text_color: colour("ink"),
-      label_text_font_size: "11px", padding: 2, margin: 2, click_policy: "hide",
+      label_text_font_size: "11px", padding: 2, margin: 2, spacing: 14, click_policy: "hide",
     });
     plot.add_layout(box, "below");
   }
@@ -56,6 +56,11 @@
       x_axis_label: spec.x, y_axis_label: shorter(spec.y, 40),
     });
     for (const band of spec.bands) {
+      if (band.low === band.high) {
+        const at = { location: band.low, dimension: band.axis === "x" ? "height" : "width" };
+        plot.add_layout(new Bokeh.Span({ ...at, line_color: colour("quiet"), line_dash: [2, 3], line_width: 1.5 }));
+        continue;
+      }
       const sides = band.axis === "x" ? { left: band.low, right: band.high } : { bottom: band.low, top: band.high };
       plot.add_layout(new Bokeh.BoxAnnotation({ ...sides, fill_color: colour("passed"), fill_alpha: 0.12, line_color: null }));
     }
@@ -63,10 +68,12 @@
       const [xs, ys] = series.xy;
       const source = new Bokeh.ColumnDataSource({ data: { x: numbers(xs), y: numbers(ys), name: xs.map(() => series.name) } });
       const line = { field: "x" };
-      const style = { line_color: colour(`s${(i % 8) + 1}`), line_width: 2, line_dash: series.dashed ? [6, 4] : [] };
+      const style = series.faint
+        ? { line_color: colour("first"), line_width: 1, line_alpha: 0.6, level: "underlay" }
+        : { line_color: colour(`s${(i % 8) + 1}`), line_width: 2, line_dash: series.dashed ? [6, 4] : [] };
       const renderer = plot.line(line, { field: "y" }, { source, ...style });
       // A value that stands alone is no line.
-      if (xs.length < 25) plot.scatter(line, { field: "y" }, { source, size: 4, fill_color: style.line_color, line_color: null });
+      if (xs.length < 40) plot.scatter(line, { field: "y" }, { source, size: 4, fill_color: style.line_color, line_color: null });
       return [series.name, [renderer]];
     });
     if (tools) plot.add_tools(new Bokeh.HoverTool({

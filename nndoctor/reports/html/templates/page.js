@@ -44,15 +44,27 @@
   }
   search.addEventListener("input", filter);
 
-  const copy = document.getElementById("copy");
-  copy?.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(document.getElementById("command").textContent);
-      copy.textContent = "Copied";
-    } catch {
-      getSelection().selectAllChildren(document.getElementById("command"));
-    }
-  });
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    const text = document.getElementById(button.dataset.copy);
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(text.textContent);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(text);
+      }
+    });
+  }
+
+  function unfold() {
+    const goal = document.getElementById(location.hash.slice(1));
+    const inside = goal?.closest("details");
+    if (!inside || inside.open) return;
+    inside.open = true;
+    goal.scrollIntoView();
+  }
+  addEventListener("hashchange", unfold);
+  unfold();
 
   // On paper nothing can be unfolded, and dark ink on white is read best.
   let folded = [];
