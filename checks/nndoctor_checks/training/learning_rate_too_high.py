@@ -32,6 +32,7 @@ FEW = 3
         "cannot-overfit-batch",
         "collapsed-predictions",
         "dead-relu",
+        "diverging",
         "exploding-gradient",
         "ignores-input",
         "input-disconnected",

@@ -62,6 +62,7 @@ TRACE = (
         "cannot-overfit-batch",
         "collapsed-predictions",
         "dead-relu",
+        "diverging",
         "ignores-input",
         "initial-loss",
         "input-disconnected",
