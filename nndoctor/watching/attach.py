@@ -46,6 +46,7 @@ class Attachment:
         for name in LOSSES:
             patches.wrap(functional, name, self._loss(name))
         patches.wrap(torch.jit, "script", self._script)
+        patches.wrap(nn.Module, "load_state_dict", self._load)
         self._handles = [
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
@@ -74,7 +75,7 @@ class Attachment:
             if torch.compiler.is_compiling():
                 return original(module, *args, **kwargs)
             if monitor.inside:
-                if not monitor.sampling:
+                if not monitor.sampling:  # the most frequent case
                     return original(module, *args, **kwargs)
                 output = original(module, *args, **kwargs)
                 if self._here():
@@ -140,7 +141,7 @@ class Attachment:
                     self.monitor.exhausted(iterator._dataset)
                 raise
             if self._here():
-                self.monitor.served(iterator._dataset, batch, time.perf_counter() - began)
+                self.monitor.served(iterator, batch, time.perf_counter() - began)
             return batch
 
         return __next__
@@ -156,6 +157,15 @@ class Attachment:
             return loss
 
         return make
+
+    def _load(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def load_state_dict(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            result = original(module, *args, **kwargs)
+            if self._here():
+                self.monitor.loaded.update(module.modules())
+            return result
+
+        return load_state_dict
 
     def _script(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """TorchScript compiles the loss functions' source: for the time of it they are torch's own again."""
