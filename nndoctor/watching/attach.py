@@ -68,7 +68,7 @@ class Attachment:
         return not self.monitor.off and threading.get_ident() == self._thread
 
     def _call_module(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        monitor = self.monitor
+        monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
 
         def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             # First: what compiled code has looked at is guarded, and a change of it would compile anew.
@@ -78,7 +78,7 @@ class Attachment:
                 if not monitor.sampling:  # the most frequent case
                     return original(module, *args, **kwargs)
                 output = original(module, *args, **kwargs)
-                if self._here():
+                if get_ident() == thread:
                     monitor.module_done(module, output)
                 return output
             if monitor.in_backward or not torch.is_grad_enabled() or not self._here():

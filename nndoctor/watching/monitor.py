@@ -103,6 +103,8 @@ class Monitor:
         self.random_state = torch.get_rng_state()
         self._evaluations = Evaluations()
         self._loaders: set[str] = set()
+        self._known: WeakSet[nn.Module] = WeakSet()
+        """Outermost modules that were called."""
         self._held: WeakSet[Any] = WeakSet()
         """The optimizers that have stepped."""
         self._lead: ref[Any] | None = None
@@ -142,8 +144,9 @@ class Monitor:
         self._keep(Outer(module, args, kwargs, output))
         if self.sampling:
             self._sampler.activation(module, output)
-            if next(module.parameters(), None) is not None:
-                self.names.learn(self.names.root_of(module))
+        if module not in self._known and next(module.parameters(), None) is not None:
+            self._known.add(module)
+            self.names.learn(self.names.root_of(module))
 
     @shielded
     def module_done(self, module: nn.Module, output: Any) -> None:
@@ -310,6 +313,8 @@ class Monitor:
         group = optimizer.param_groups[0] if optimizer.param_groups else {}
         betas = group.get("betas") or (math.nan, math.nan)
         file, line, function = self.optimizer_places.get(optimizer, ("", 0, ""))
+        for module in self._known:  # what was added to a model since
+            self.names.learn(self.names.root_of(module))
         held = [p for g in optimizer.param_groups for p in g["params"]]
         self._held.add(optimizer)
         small = next((p for p in held if p.numel() <= SENTINEL_SIZE and p.requires_grad), None)

@@ -55,7 +55,7 @@ def values_of(tensor: Tensor) -> Tensor | None:
         count = tensor.numel()
         if count > SAMPLE:
             return tensor.as_strided((SAMPLE,), (_stride(count),))
-        return tensor.view(-1) if count else None
+        return (tensor if tensor.dim() == 1 else tensor.view(-1)) if count else None
     if hasattr(tensor, "to_local"):  # a DTensor: what this rank holds of it
         tensor = tensor.to_local()
     if tensor.is_sparse:
@@ -82,10 +82,11 @@ class Sampler:
         self.changed: bool | None = None
         """Whether the optimizers changed a parameter in this step, as far as the sample shows; None: not measured."""
         self._pieces: list[tuple[tuple[Column, ...], Tensor]] = []
-        self._before: tuple[list[Tensor], list[Tensor | None], Tensor] | None = None
+        self._before: tuple[list[int], Tensor] | None = None
         self._modules: WeakKeyDictionary[nn.Module, Column] = WeakKeyDictionary()
         self._parameters: WeakKeyDictionary[Any, tuple[list[int], list[str]]] = WeakKeyDictionary()
-        self._columns: dict[tuple[str, str, int, int], Column] = {}
+        self._columns: dict[tuple[str, int], tuple[list[str], list[int], tuple[Column, ...]]] = {}
+        """By kind and identity of the list of names, which is kept here, so that no other one can have it."""
 
     def clear(self) -> None:
         """Begin a step."""
@@ -94,7 +95,6 @@ class Sampler:
         self._pieces.clear()
         self._before = None
 
-    @torch.no_grad()
     def activation(self, module: nn.Module, output: Any) -> None:
         """Take some of a module's output, at its first call in this step."""
         order = len(self.orders)
@@ -104,23 +104,24 @@ class Sampler:
             return
         self.orders[name] = order
         first = output if isinstance(output, Tensor) else next((t for _, t in leaves(output)), None)
-        values = None if first is None else values_of(first)
+        values = None if first is None else values_of(first.detach())
         if first is None or values is None:
             return
-        numel, length = first.numel(), values.numel()
+        numel = first.numel()
         if known is None or known.numel != numel or known.order != order:
-            known = self._modules[module] = Column("activation", name, numel, length, type(module).__name__, order)
-        self._pieces.append(((known,), values.to(torch.float32, copy=True)))
+            kind = type(module).__name__
+            known = self._modules[module] = Column("activation", name, numel, values.numel(), kind, order)
+        self._pieces.append(((known,), values.clone() if values.dtype is torch.float32 else values.float()))
 
     @torch.no_grad()
     def before(self, optimizer: Any) -> None:
         """Take gradients, and the weights that they are about to change."""
         held, names = self._held(optimizer)
-        gradients = [None if p.grad is None else values_of(p.grad) for p in held]
+        gradients = [None if (g := p.grad) is None else values_of(g) for p in held]
         self._join("gradient", names, held, gradients)
         views = [values_of(p) for p in held]
         known = [v for v in views if v is not None]
-        self._before = (held, views, _flat(known)) if known and _devices(known) == 1 else None
+        self._before = (_lengths(views), _flat(known)) if known and _devices(known) == 1 else None
 
     @torch.no_grad()
     def after(self, optimizer: Any) -> None:
@@ -129,13 +130,12 @@ class Sampler:
         held, names = self._held(optimizer)
         views = [values_of(p) for p in held]
         known = [v for v in views if v is not None]
-        if before is None or not known or _devices(known) != 1 or not _alike(before[1], views):
+        if before is None or not known or _devices(known) != 1 or before[0] != _lengths(views):
             return
         weights = _flat(known)
-        updates = weights - before[2]
-        for kind, flat in (("weight", weights), ("update", updates)):
+        for kind, flat in (("weight", weights), ("update", weights - before[1])):
             self._pieces.append((self._named(kind, names, held, views), flat))
-        self.changed = bool(self.changed) or bool(updates.any())
+        self.changed = bool(self.changed) or not torch.equal(weights, before[1])
 
     def taken(self, segment: int, step: int) -> list[Taken]:
         """Return what was taken in this step, device by device."""
@@ -170,17 +170,21 @@ class Sampler:
             return
         for name, parameter, view in zip(names, held, views, strict=True):
             if view is not None:
-                self._pieces.append((self._named(kind, [name], [parameter], [view]), _flat([view])))
+                self._pieces.append(((Column(kind, name, parameter.numel(), len(view)),), _flat([view])))
 
     def _named(
         self, kind: str, names: list[str], held: list[Tensor], views: Sequence[Tensor | None]
     ) -> tuple[Column, ...]:
-        found = []
-        for name, parameter, view in zip(names, held, views, strict=True):
-            if view is not None:
-                key = (kind, name, parameter.numel(), view.numel())
-                found.append(self._columns.get(key) or self._columns.setdefault(key, Column(*key)))
-        return tuple(found)
+        lengths, key = _lengths(views), (kind, id(names))
+        known = self._columns.get(key)
+        if known is None or known[1] != lengths:
+            columns = tuple(
+                Column(kind, name, parameter.numel(), length)
+                for name, parameter, length in zip(names, held, lengths, strict=True)
+                if length
+            )
+            known = self._columns[key] = (names, lengths, columns)
+        return known[2]
 
 
 def _flat(views: list[Tensor]) -> Tensor:
@@ -192,8 +196,8 @@ def _devices(tensors: Iterable[Tensor]) -> int:
     return len({tensor.get_device() for tensor in tensors})
 
 
-def _alike(before: Sequence[Tensor | None], after: Sequence[Tensor | None]) -> bool:
-    return [v if v is None else v.numel() for v in before] == [v if v is None else v.numel() for v in after]
+def _lengths(views: Sequence[Tensor | None]) -> list[int]:
+    return [0 if v is None else len(v) for v in views]
 
 
 def _transformed() -> bool:
