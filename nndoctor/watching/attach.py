@@ -83,6 +83,8 @@ class Attachment:
                 return output
             if monitor.in_backward or not torch.is_grad_enabled() or not self._here():
                 return original(module, *args, **kwargs)
+            if module not in monitor.known:
+                monitor.meets(module)
             monitor.inside = True
             try:
                 output = original(module, *args, **kwargs)

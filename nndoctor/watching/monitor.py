@@ -103,7 +103,7 @@ class Monitor:
         self.random_state = torch.get_rng_state()
         self._evaluations = Evaluations()
         self._loaders: set[str] = set()
-        self._known: WeakSet[nn.Module] = WeakSet()
+        self.known: WeakSet[nn.Module] = WeakSet()
         """Outermost modules that were called."""
         self._held: WeakSet[Any] = WeakSet()
         """The optimizers that have stepped."""
@@ -139,14 +139,18 @@ class Monitor:
     # ---- what the hooks tell
 
     @shielded
+    def meets(self, module: nn.Module) -> None:
+        """An outermost module is about to run for the first time: name it before its parts are seen by themselves."""
+        self.known.add(module)
+        if next(module.parameters(), None) is not None:
+            self.names.learn(self.names.root_of(module))
+
+    @shielded
     def outer_done(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """An outermost module returned, with gradients on."""
         self._keep(Outer(module, args, kwargs, output))
         if self.sampling:
             self._sampler.activation(module, output)
-        if module not in self._known and next(module.parameters(), None) is not None:
-            self._known.add(module)
-            self.names.learn(self.names.root_of(module))
 
     @shielded
     def module_done(self, module: nn.Module, output: Any) -> None:
@@ -313,7 +317,9 @@ class Monitor:
         group = optimizer.param_groups[0] if optimizer.param_groups else {}
         betas = group.get("betas") or (math.nan, math.nan)
         file, line, function = self.optimizer_places.get(optimizer, ("", 0, ""))
-        for module in self._known:  # what was added to a model since
+        for module in self.known:  # what was added to a model since
+            if next(module.parameters(), None) is None:
+                continue
             self.names.learn(self.names.root_of(module))
         held = [p for g in optimizer.param_groups for p in g["params"]]
         self._held.add(optimizer)

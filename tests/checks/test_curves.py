@@ -49,7 +49,7 @@ def run(train=fall, validation=lambda t: fall(t) + 0.03, facts=WATCHED, **step):
 
 
 def fired(recording):
-    found = {}
+    found: dict[str, Severity] = {}
     for check in ALL:
         try:
             found.update((check.name, f.severity or check.severity) for f in check(recording))

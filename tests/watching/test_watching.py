@@ -16,7 +16,19 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import nndoctor
 from nndoctor.recording import FILE_NAME, Recorder, Recording
-from nndoctor.records import Environment, Evaluation, Event, Module, NonFinite, Optimizer, Step, TensorStats
+from nndoctor.records import (
+    Environment,
+    Evaluation,
+    Event,
+    Loader,
+    Module,
+    NonFinite,
+    Optimizer,
+    Parameter,
+    SourceFile,
+    Step,
+    TensorStats,
+)
 from nndoctor.session import PatientStop
 from nndoctor.watching import figures
 from nndoctor.watching.figures import rows
@@ -116,6 +128,16 @@ def test_sampled_steps_hold_activations_gradients_weights_and_updates(watched):
     kinds = {(row.kind, row.name) for row in run.rows(TensorStats)}
     assert ("activation", "2") in kinds
     assert {(kind, "0.weight") for kind in ("gradient", "weight", "update")} <= kinds
+
+
+def test_loaders_start_weights_and_sources_are_noted(watched):
+    model, loader = model_and_data()
+    run = watched(lambda: train(model, loader))
+    (served,) = run.rows(Loader)
+    assert {row.loader for row in run.rows(Step)} == {served.name}
+    weights = [row for row in run.rows(Parameter) if row.name == "0.weight"]
+    assert weights[0].std == pytest.approx(0.23, rel=0.3)  # uniform within 1 / sqrt(6)
+    assert any(row.file.endswith("test_watching.py") and len(row.digest) == 64 for row in run.rows(SourceFile))
 
 
 def test_evaluations_are_summed_up_by_split(watched):
