@@ -9,6 +9,7 @@ asked.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import math
 import sys
@@ -328,26 +329,32 @@ def setups() -> list[tuple[str, Callable[[Setup, Course], bool], list[Setup]]]:
 
 def main() -> int:
     """Train them all, keep what is confirmed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--shift", type=int, default=0, help="added to every seed: other data, other weights")
+    options = parser.parse_args()
+    folder = options.folder
     torch.set_num_threads(1)
-    FOLDER.mkdir(exist_ok=True)
-    for old in FOLDER.glob("*.csv"):
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.csv"):
         old.unlink()
     rows = []
     for label, confirmed, group in setups():
-        for number, setup in enumerate(group):
+        for number, planned in enumerate(group):
+            setup = replace(planned, seed=planned.seed + options.shift)
             course, _ = fit(setup)
             if not confirmed(setup, course):
                 print(f"{label} {number}: not confirmed, left out")
                 continue
             name = f"{label}-{number}.csv"
             score = "train_r2" if criterion(setup) is F.mse_loss else "train_acc"
-            with (FOLDER / name).open("w", newline="") as file:
+            with (folder / name).open("w", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(["epoch", "train_loss", "val_loss", score])
                 for epoch, values in enumerate(zip(course.train, course.validation, course.score, strict=True)):
                     writer.writerow([epoch, *(f"{value:.6g}" for value in values)])
             rows.append([name, label, (confirmed.__doc__ or "").strip(), str(setup)])
-    with (FOLDER / "labels.csv").open("w", newline="") as file:
+    with (folder / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["file", "label", "confirmed_by", "setup"], *rows])
     print(f"{len(rows)} curves kept")
     return 0

@@ -128,14 +128,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=int, default=10)
     parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="of the modes")
+    parser.add_argument("--model", default="", help="of the models")
     options = parser.parse_args()
     torch.set_num_threads(1)
     print("model         mode       bare ms   with it ms   ratio (median of blocks, min-max)")
     build: Callable[[], tuple[nn.Module, DataLoader[Batch]]]
     for build in (mlp, cnn, transformer):
         for mode in ("observe", "watch", "every"):
-            if options.only in mode:
+            if options.only in mode and options.model in build.__name__:
                 print(_row(build, mode, options.blocks, options.steps), flush=True)
     return 0
 

@@ -78,8 +78,11 @@ class Patient:
         era = Era(self.session, self.conductor)
         self.batches = Batches(self.session, self.conductor, era)
         self.ward = Ward(self.session, self.conductor, era, self.batches) if config.trials else None
+        self.ranks = Ranks(self.session, self.conductor) if config.world > 1 else None
         if self.ward is None:
             self._attach(era)
+        if self.ranks is not None:
+            self.session.listen(self.ranks)
 
     def _attach(self, era: Era) -> None:
         """Attach every instrument of a check."""
@@ -115,9 +118,6 @@ class Patient:
         self.batches.on_target = self.session.guarded(samples.target)
         self.session.listen(histograms)
         self.session.listen(samples)
-        self.ranks = Ranks(self.session, self.conductor) if self.config.world > 1 else None
-        if self.ranks is not None:
-            self.session.listen(self.ranks)
 
     def run(self) -> int:
         """Run the script to its end, however it ends. Returns the exit code of the process.

@@ -98,6 +98,7 @@ class Recorder:
     def __init__(self, path: Path) -> None:
         self._process = os.getpid()
         self._pending: list[Record] = []
+        self._values: dict[type[Record], list[tuple[Any, ...]]] = {}
         self._flushed = time.monotonic()
         self._database: sqlite3.Connection | None = sqlite3.connect(path, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
@@ -117,13 +118,19 @@ class Recorder:
         """Append one record, to be written at the next `flush` only."""
         self._pending.append(record)
 
+    def hold_values(self, kind: type[Record], rows: list[tuple[Any, ...]]) -> None:
+        """Append records given as the values of their fields, plain numbers and texts, to be written at `flush`."""
+        self._values.setdefault(kind, []).extend(rows)
+
     def flush(self) -> None:
         """Write what is pending. Does nothing in a forked worker."""
         if self._database is None or os.getpid() != self._process:
             self._pending.clear()
+            self._values.clear()
             return
         pending, self._pending = self._pending, []
-        by_kind: defaultdict[type[Record], list[tuple[Any, ...]]] = defaultdict(list)
+        values, self._values = self._values, {}
+        by_kind: defaultdict[type[Record], list[tuple[Any, ...]]] = defaultdict(list, values)
         for record in pending:
             by_kind[type(record)].append(tuple(_encode(getattr(record, n)) for n in _COLUMNS[type(record)]))
         for kind, rows in by_kind.items():
@@ -167,6 +174,11 @@ class Recorder:
             self._database.execute("PRAGMA journal_mode=DELETE")
         self._database.close()
         self._database = None
+
+
+def values_of(record: Record) -> tuple[Any, ...]:
+    """Return the values of a record's fields, in their order."""
+    return tuple(getattr(record, name) for name in _COLUMNS[type(record)])
 
 
 _COLUMNS = {kind: tuple(field.name for field in fields(kind)) for kind in KINDS}

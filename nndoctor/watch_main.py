@@ -14,12 +14,12 @@ def _enter(path: Path) -> int:
     sys.path.pop(0)
     from nndoctor.watching import script, vigil
 
-    config = script.Config.read(path)
-    with vigil.beside(config.run, quiet=config.quiet):
+    config, start = script.Config.read(path), Path.cwd()
+    with vigil.beside(config.run, quiet=bool(config.asked.get("quiet", False))):
         code = script.watch(config)
     from nndoctor.watching.closing import conclude
 
-    return conclude(config, code)
+    return conclude(config, code, start)
 
 
 if __name__ == "__main__":

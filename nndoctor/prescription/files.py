@@ -15,7 +15,7 @@ from nndoctor.prescription.source import Source
 from nndoctor.records import KINDS, Placed, SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from nndoctor.recording import Recording
 
@@ -63,7 +63,12 @@ def fingerprints(run: Recording, *, home: Path, since: float) -> Iterator[Source
     """Yield what the files that a recording names hold now; not of those that were written after `since`."""
     placed = (kind for kind in KINDS if issubclass(kind, Placed))
     names = {row.file for kind in placed for row in run.rows(kind) if isinstance(row, Placed)}
-    for name in sorted(names - {""}):
+    yield from fingerprinted(names, home=home, since=since)
+
+
+def fingerprinted(names: Iterable[str], *, home: Path, since: float) -> Iterator[SourceFile]:
+    """Yield what files hold now; not of those that were written after `since`."""
+    for name in sorted({*names} - {""}):
         full = home / name
         try:
             if name.startswith("<") or not full.is_file() or os.stat(full).st_mtime > since:  # noqa: PTH116

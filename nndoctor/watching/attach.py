@@ -46,6 +46,7 @@ class Attachment:
         for name in LOSSES:
             patches.wrap(functional, name, self._loss(name))
         patches.wrap(torch.jit, "script", self._script)
+        patches.wrap(nn.Module, "load_state_dict", self._load)
         self._handles = [
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
@@ -67,21 +68,23 @@ class Attachment:
         return not self.monitor.off and threading.get_ident() == self._thread
 
     def _call_module(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        monitor = self.monitor
+        monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
 
         def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             # First: what compiled code has looked at is guarded, and a change of it would compile anew.
             if torch.compiler.is_compiling():
                 return original(module, *args, **kwargs)
             if monitor.inside:
-                if not monitor.sampling:
+                if not monitor.sampling:  # the most frequent case
                     return original(module, *args, **kwargs)
                 output = original(module, *args, **kwargs)
-                if self._here():
+                if get_ident() == thread:
                     monitor.module_done(module, output)
                 return output
             if monitor.in_backward or not torch.is_grad_enabled() or not self._here():
                 return original(module, *args, **kwargs)
+            if module not in monitor.known:
+                monitor.meets(module)
             monitor.inside = True
             try:
                 output = original(module, *args, **kwargs)
@@ -140,7 +143,7 @@ class Attachment:
                     self.monitor.exhausted(iterator._dataset)
                 raise
             if self._here():
-                self.monitor.served(iterator._dataset, batch, time.perf_counter() - began)
+                self.monitor.served(iterator, batch, time.perf_counter() - began)
             return batch
 
         return __next__
@@ -156,6 +159,15 @@ class Attachment:
             return loss
 
         return make
+
+    def _load(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def load_state_dict(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            result = original(module, *args, **kwargs)
+            if self._here():
+                self.monitor.loaded.update(module.modules())
+            return result
+
+        return load_state_dict
 
     def _script(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """TorchScript compiles the loss functions' source: for the time of it they are torch's own again."""

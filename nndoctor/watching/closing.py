@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -21,20 +22,17 @@ if TYPE_CHECKING:
     from nndoctor.watching.script import Config
 
 
-def conclude(config: Config, code: int) -> int:
-    """Diagnose and report; return the script's own exit code if it is not 0, else the one of the findings."""
+def conclude(config: Config, code: int, start: Path) -> int:
+    """Diagnose and report from `start`; return the script's exit code if it is not 0, else that of the findings."""
     sys.stdout.flush()
     soften(sys.stdout, sys.stderr)
 
     def report() -> int:
-        asked = Asked(
-            select=config.select,
-            ignore=config.ignore,
-            fail_on=config.fail_on,
-            formats=config.formats,
-            verbose=config.verbose,
-            quiet=config.quiet,
-        )
+        told = dict(config.asked)
+        told["baseline"] = Path(told["baseline"]) if told.get("baseline") else None
+        told["own_checks"] = [Path(path) for path in told.get("own_checks", ())]
+        asked = Asked(**told)
+        os.chdir(start)  # the script may have gone elsewhere
         keep_code(Path(config.run))
         examined = showing.examined(run_folder.opened(Path(config.run)), showing.Chosen.by(asked))
         showing.publish([examined], asked.outputs, asked)

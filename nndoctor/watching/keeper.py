@@ -1,61 +1,86 @@
 """Writes a long training's records: from a thread of its own, thinned as they become many, and never in the way.
 
 A disk that is full costs rows, not the training; what was lost is written down as soon as writing works again.
+Steps and samples come by the thousand: they travel as plain tuples and tensors, and are worked out here, in blocks.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from nndoctor.recording import FLUSH_SECONDS, Recorder
-from nndoctor.records import Event, Record, Step, TensorStats
+from nndoctor.recording import FLUSH_SECONDS, Recorder, values_of
+from nndoctor.records import Event, Placed, Record, Step, TensorStats
+from nndoctor.watching import figures
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
+    from nndoctor.records import SourceFile
+    from nndoctor.watching.figures import Row
+    from nndoctor.watching.samples import Taken
+
+T = TypeVar("T")
 MOST = {Step: 60_000, TensorStats: 300_000}
 """Rows of a kind beyond which every second step is dropped."""
 EXTREMES: dict[type[Record], tuple[str, tuple[str, ...]]] = {
     Step: ("loss", ()),
     TensorStats: ("absmax", ("kind", "name")),
 }
+STEP_FIELDS = (
+    "experiment", "segment", "step", "epoch", "loss", "score", "lr", "batch_size", "backwards", "optimizer_steps",
+    "parameters_changed", "data_seconds", "compute_seconds", "loader",
+)  # fmt: skip
+"""Of `Step`, in its order."""
+FIELDS: dict[type[Record], tuple[str, ...]] = {Step: STEP_FIELDS, TensorStats: figures.FIELDS}
+STEP = STEP_FIELDS.index("step")
+MOST_PENDING = 16 * 2**20
+"""Bytes of samples that may wait; beyond, the training waits for them to be worked out."""
 
 
 class _Thinning:
     """Which steps of one kind are still taken in: every one at first, every second after a thinning, and so on."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[Record]) -> None:
         self.stride = 1
         self.rows = 0
+        extreme, per = EXTREMES[kind]
+        self._extreme = FIELDS[kind].index(extreme)
+        self._per = [FIELDS[kind].index(name) for name in per]
         self._seen = 0
         self._step = -1
         self._taken = True
-        self._held: dict[str, Record] = {}
+        self._held: dict[tuple[Any, ...], Row] = {}
 
-    def take(self, record: Record, extreme: str) -> list[Record]:
-        """Return the rows to write now: the record, or the extremes of the steps that were left out before it."""
-        if record.step != self._step:
-            self._step = record.step
+    def take(self, rows: list[Row]) -> list[Row]:
+        """Return the rows to write now: those of steps taken in, and before each the extremes of those left out."""
+        if self.stride > 1:
+            rows = [kept for row in rows for kept in self._one(row)]
+        self.rows += len(rows)
+        return rows
+
+    def _one(self, row: Row) -> list[Row]:
+        if row[STEP] != self._step:
+            self._step = row[STEP]
             self._taken = self._seen % self.stride == 0
             self._seen += 1
         if not self._taken:
-            self._hold(record, extreme)
+            self._hold(row)
             return []
         held, self._held = list(self._held.values()), {}
-        self.rows += 1 + len(held)
-        return [*held, record]
+        return [*held, row]
 
-    def _hold(self, record: Record, extreme: str) -> None:
-        value = getattr(record, extreme)
-        name = f"{getattr(record, 'kind', '')}/{getattr(record, 'name', '')}"
+    def _hold(self, row: Row) -> None:
+        name = tuple(row[i] for i in self._per)
         greatest = self._held.get(name)
         # A NaN counts as the greatest: it is what one looks for.
-        if greatest is None or not value <= getattr(greatest, extreme):
-            self._held[name] = record
+        if greatest is None or not row[self._extreme] <= greatest[self._extreme]:
+            self._held[name] = row
 
 
 class Keeper:
@@ -63,12 +88,20 @@ class Keeper:
 
     def __init__(self, path: Path) -> None:
         self._recorder = Recorder(path)
+        self._began = time.time()
+        self._home = Path.cwd()
+        self._files: set[str] = {""}
         self._queue: deque[Record] = deque()
-        self._thinning = {kind: _Thinning() for kind in MOST}
+        self._rows: dict[type[Record], deque[Row]] = {Step: deque(), TensorStats: deque()}
+        self._samples: deque[Taken] = deque()
+        self._pending = 0
+        self._thinning = {kind: _Thinning(kind) for kind in MOST}
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._dropped = 0
         self._why = ""
+        self.add_step = self._rows[Step].append
+        """Takes in one step, as the values of `STEP_FIELDS`."""
         self._thread = threading.Thread(target=self._work, name="nndoctor-keeper", daemon=True)
         self._thread.start()
 
@@ -79,11 +112,21 @@ class Keeper:
 
     def add(self, record: Record) -> None:
         """Take in one record. It is on disk within about half a second."""
-        thinning = self._thinning.get(type(record))
-        if thinning is None:
-            self._queue.append(record)
+        if type(record) in self._rows:
+            self._rows[type(record)].append(values_of(record))
         else:
-            self._queue.extend(thinning.take(record, EXTREMES[type(record)][0]))
+            self._queue.append(record)
+
+    def add_samples(self, taken: Iterable[Taken]) -> None:
+        """Take in the samples of one step."""
+        for each in taken:
+            if each.values.device.type == "cpu":
+                self._samples.append(each)
+                self._pending += each.values.numel() * 4
+            else:  # a device is asked by the thread that uses it: it may be capturing a graph
+                self._rows[TensorStats].extend(figures.rows([each]))
+        if self._pending > MOST_PENDING:
+            self.flush()
 
     def flush(self) -> None:
         """Write what is in the queue."""
@@ -106,15 +149,31 @@ class Keeper:
             self.flush()
 
     def _write(self) -> None:
-        batch = [self._queue.popleft() for _ in range(len(self._queue))]
+        self._pending = 0
+        samples = _all(self._samples)
+        batch = _all(self._queue)
+        rows = {kind: _all(queue) for kind, queue in self._rows.items()}
+        count = len(batch) + sum(map(len, rows.values())) + sum(len(each.columns) for each in samples)
         try:
-            for record in batch:
+            rows[TensorStats] += figures.rows(samples)
+            for record in [*batch, *self._sources(batch)]:
                 self._recorder.hold(record)
+            for kind, found in rows.items():
+                self._recorder.hold_values(kind, self._thinning[kind].take(found))
             self._recorder.flush()
             self._thin()
-        except (sqlite3.Error, OSError) as error:
-            self._dropped += len(batch)
+        except (sqlite3.Error, OSError, RuntimeError) as error:
+            self._dropped += count
             self._why = str(error)
+
+    def _sources(self, batch: list[Record]) -> Iterator[SourceFile]:
+        """Yield the source files that are named for the first time: the prescription wants to know what they held."""
+        new = {row.file for row in batch if isinstance(row, Placed)} - self._files
+        if new:
+            from nndoctor.prescription.files import fingerprinted
+
+            self._files |= new
+            yield from fingerprinted(new, home=self._home, since=self._began)
 
     def _thin(self) -> None:
         for kind, thinning in self._thinning.items():
@@ -122,3 +181,7 @@ class Keeper:
                 column, per = EXTREMES[kind]
                 thinning.rows = self._recorder.thin(kind, column, per=per)
                 thinning.stride *= 2
+
+
+def _all(queue: deque[T]) -> list[T]:
+    return [queue.popleft() for _ in range(len(queue))]

@@ -19,27 +19,26 @@ from torch import Tensor, nn
 from nndoctor.feeds.tree import leaves
 from nndoctor.names import Names
 from nndoctor.places import user_place
-from nndoctor.records import Event, NonFinite, Optimizer, Record, Step
+from nndoctor.records import OBSERVE, Event, Loader, NonFinite, Optimizer, Record, TensorStats
 from nndoctor.watching.describe import described
 from nndoctor.watching.evaluations import Evaluations, split_of, training_score
 from nndoctor.watching.pace import Pace
 from nndoctor.watching.replay import Outer, origin
-from nndoctor.watching.samples import Sample, rows, sampled
+from nndoctor.watching.samples import Sampler
+from nndoctor.watching.start import statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from nndoctor.names import Place
     from nndoctor.watching.keeper import Keeper
 
 MOST_CALLS = 8
 """Outermost calls of a step that are kept until its end, for a replay."""
-MOST_MODULES = 3000
 LEAD_LOST = 50
 """Steps of other optimizers without one of the lead's, after which a new phase has begun."""
-SENTINELS = 2
-"""Small tensors whose gradients are looked at on every step: a NaN in a backward pass reaches the first layers."""
 SENTINEL_SIZE = 4096
+"""Of the small tensors, the first one's gradient is looked at on every step: a NaN in a backward pass reaches it."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,6 +53,12 @@ def shielded(
     def safe(self: Monitor, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
         if self.off:
             return None
+        if not self.sampling:  # its cost is known, and nothing to be spent on a clock
+            try:
+                return method(self, *args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - the training must go on
+                self.lost(method.__name__, error)
+                return None
         began = time.perf_counter()
         try:
             return method(self, *args, **kwargs)
@@ -82,7 +87,10 @@ class Monitor:
         self.step = 0
         self.segment = 0
         self.epoch = 0
+        self.loaded: WeakSet[nn.Module] = WeakSet()
+        """Modules whose weights came from a state dict."""
         self.waited = 0.0
+        self.loader = ""
         self.batch: Any = None
         self.data_set: object | None = None
         self.training_set: object | None = None
@@ -94,14 +102,19 @@ class Monitor:
         self.optimizer_places: WeakKeyDictionary[Any, Place] = WeakKeyDictionary()
         self.random_state = torch.get_rng_state()
         self._evaluations = Evaluations()
+        self._loaders: set[str] = set()
+        self.known: WeakSet[nn.Module] = WeakSet()
+        """Outermost modules that were called."""
         self._held: WeakSet[Any] = WeakSet()
         """The optimizers that have stepped."""
         self._lead: ref[Any] | None = None
         self._others = 0
+        self._sampler = Sampler(self.names)
         self._orders: dict[str, int] = {}
-        self._module_orders: dict[str, int] = {}
         """Positions in the forward pass of the latest sampled step."""
-        self._sentinels: WeakKeyDictionary[Any, list[Tensor]] = WeakKeyDictionary()
+        self._start: dict[str, TensorStats] = {}
+        """The parameters as they were before their optimizer's first step."""
+        self._sentinels: WeakKeyDictionary[Any, Tensor | None] = WeakKeyDictionary()
         self._clock: float | None = None
         self._changed = False
         self._batch_size = 0
@@ -109,44 +122,40 @@ class Monitor:
 
     def _begin_step(self) -> None:
         self.calls.clear()
-        self._losses: list[Tensor] = []
+        self._loss: float = 0.0
+        self._unread: list[Tensor] = []
+        """Losses on an accelerator: to read one waits for it."""
         self._unscaled: dict[int, Tensor] = {}
         self._passes = 0
         self._steps = 0
         self._score = math.nan
-        self._samples: list[Sample] = []
-        self._before: dict[int, Tensor] = {}
         self._waited = self.waited
         self.own_seconds = 0.0
-        self.random_state = torch.get_rng_state()
+        self.random_state = torch.default_generator.get_state()
         self.sampling = self.pace.is_sampled(self.step)
+        if self.sampling:
+            self._sampler.clear()
 
     # ---- what the hooks tell
+
+    @shielded
+    def meets(self, module: nn.Module) -> None:
+        """An outermost module is about to run for the first time: name it before its parts are seen by themselves."""
+        self.known.add(module)
+        if next(module.parameters(), None) is not None:
+            self.names.learn(self.names.root_of(module))
 
     @shielded
     def outer_done(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """An outermost module returned, with gradients on."""
         self._keep(Outer(module, args, kwargs, output))
         if self.sampling:
-            self._activation(module, output)
-            if next(module.parameters(), None) is not None:
-                self.names.learn(self.names.root_of(module))
+            self._sampler.activation(module, output)
 
     @shielded
     def module_done(self, module: nn.Module, output: Any) -> None:
         """A module returned inside of another, in a sampled step."""
-        self._activation(module, output)
-
-    def _activation(self, module: nn.Module, output: Any) -> None:
-        name = self.names.path(module)
-        if name in self._orders or len(self._orders) >= MOST_MODULES:
-            return
-        self._orders[name] = len(self._orders)
-        first = output if isinstance(output, Tensor) else next((t for _, t in leaves(output)), None)
-        values = None if first is None else sampled(first)
-        if first is not None and values is not None:
-            kind, order = type(module).__name__, self._orders[name]
-            self._samples.append(Sample(values, "activation", name, first.numel(), kind, order))
+        self._sampler.activation(module, output)
 
     @shielded
     def loss_called(self, name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
@@ -177,13 +186,17 @@ class Monitor:
             self._close_step()
         self.training_set = self.data_set
         self._passes += 1
-        values = [self._unscaled.get(id(root), root.detach()) for root in roots]
-        values = [value if value.numel() == 1 else value.sum() for value in values]
-        self._losses += values
-        if self.found is None and all(v.device.type == "cpu" for v in values):
-            bad = next((root for root, v in zip(roots, values, strict=True) if not math.isfinite(float(v))), None)
-            if bad is not None:
-                self._found(phase="forward", loss=bad)
+        for root in roots:
+            value = self._unscaled.get(id(root), root) if self._unscaled else root
+            if value.numel() != 1:
+                value = value.detach().sum()
+            if not value.is_cpu:
+                self._unread.append(value.detach())
+                continue
+            number = value.item()
+            self._loss += number
+            if self.found is None and not math.isfinite(number):
+                self._found(phase="forward", loss=root)
 
     @shielded
     def before_step(self, optimizer: Any) -> None:
@@ -192,22 +205,15 @@ class Monitor:
             self._introduce(optimizer)
         if self.found is None and not self._sound(optimizer):
             self._found(phase="backward", optimizer=optimizer)
-        if not self.sampling:
-            return
-        for name, parameter in self._parameters(optimizer):
-            values = sampled(parameter)
-            if values is not None:
-                self._before[id(parameter)] = values
-            gradient = None if parameter.grad is None else sampled(parameter.grad)
-            if gradient is not None:
-                self._samples.append(Sample(gradient, "gradient", name, parameter.numel()))
+        if self.sampling:
+            self._sampler.before(optimizer)
 
     @shielded
     def after_step(self, optimizer: Any) -> None:
         """An optimizer has stepped; the lead's step ends the iteration."""
         self._steps += 1
         if self.sampling:
-            self._measure_updates(optimizer)
+            self._sampler.after(optimizer)
         lead = self._lead() if self._lead is not None else None
         if lead is None or self._others > LEAD_LOST:
             self.segment += int(self._others > LEAD_LOST)
@@ -218,8 +224,11 @@ class Monitor:
         self._others = 0
         self._close_step()
 
-    def served(self, data_set: object, batch: Any, waited: float) -> None:
+    def served(self, iterator: Any, batch: Any, waited: float) -> None:
         """A loader handed out a batch."""
+        data_set = iterator._dataset
+        if data_set is not self.data_set:
+            self._introduce_loader(iterator, data_set)
         self.data_set, self.batch = data_set, batch
         self.waited += waited
 
@@ -255,28 +264,17 @@ class Monitor:
         waited = self.waited - self._waited
         if self.sampling:
             self._write_samples()
-        loss = sum(map(float, self._losses)) if self._losses and self._readable() else math.nan
-        lead = self._lead() if self._lead is not None else None
-        rates = [float(g["lr"]) for g in getattr(lead, "param_groups", []) if "lr" in g]
-        if self.sampling:
             self._batch_size = _size(self.batch)
-        # Not by `_add`: this one is made on every step, and copying a record costs as much as all the rest.
-        self.recorder.add(
-            Step(
-                segment=self.segment,
-                step=self.step,
-                epoch=self.epoch,
-                loss=loss,
-                score=self._score,
-                lr=max(rates, default=math.nan),
-                batch_size=self._batch_size,
-                backwards=self._passes,
-                optimizer_steps=self._steps,
-                parameters_changed=self._changed,
-                data_seconds=waited,
-                compute_seconds=max(0.0, seconds - waited),
+        lead = self._lead() if self._lead is not None else None
+        rates = [group["lr"] for group in getattr(lead, "param_groups", ()) if "lr" in group]
+        # No `Step`, but its values in their order: this is done on every step, and a record costs more than the rest.
+        self.recorder.add_step(
+            (
+                OBSERVE, self.segment, self.step, self.epoch, self._whole_loss(), self._score,
+                float(max(rates)) if rates else math.nan, self._batch_size, self._passes, self._steps, self._changed,
+                waited, max(0.0, seconds - waited), self.loader,
             )
-        )
+        )  # fmt: skip
         self.pace.ended(self.step, seconds, self.own_seconds, sampled=self.sampling)
         self.step += 1
         if self.step == 2:
@@ -284,45 +282,50 @@ class Monitor:
         self._clock = time.perf_counter()
         self._begin_step()
 
-    def _readable(self) -> bool:
-        """Whether the losses may be read now: on an accelerator that waits for it, so only in sampled steps."""
-        return self.sampling or all(value.device.type == "cpu" for value in self._losses)
-
-    def _measure_updates(self, optimizer: Any) -> None:
-        for name, parameter in self._parameters(optimizer):
-            before, after = self._before.get(id(parameter)), sampled(parameter)
-            if before is None or after is None or before.shape != after.shape:
-                continue
-            self._samples.append(Sample(after, "weight", name, parameter.numel()))
-            self._samples.append(Sample(after - before, "update", name, parameter.numel()))
+    def _whole_loss(self) -> float:
+        """Return the sum of the losses. On an accelerator to read them waits for it: that is done in sampled steps."""
+        if not self._unread:
+            return self._loss if self._passes else math.nan
+        return self._loss + sum(map(float, self._unread)) if self.sampling else math.nan
 
     def _write_samples(self) -> None:
-        found = rows(self._samples, self.segment, self.step) if self._samples else []
-        for row in found:
-            self.recorder.add(row)
-        updates = [row.absmax for row in found if row.kind == "update"]
-        self._changed = any(value > 0 for value in updates) if updates else self._lead is not None
-        self._module_orders, self._orders = self._orders, {}
+        self.recorder.add_samples(self._sampler.taken(self.segment, self.step))
+        changed = self._sampler.changed
+        self._changed = self._lead is not None if changed is None else changed
+        self._orders = self._sampler.orders
 
     def _keep(self, call: Outer) -> None:
         if len(self.calls) < MOST_CALLS:
             self.calls.append(call)
 
-    def _parameters(self, optimizer: Any) -> Iterable[tuple[str, Tensor]]:
-        number = 0
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                known = self.names.parameter(parameter)
-                yield known[0] if known else f"{self.names.numbered(optimizer)}.{number}", parameter
-                number += 1
+    @shielded
+    def _introduce_loader(self, iterator: Any, data_set: Any) -> None:
+        """Name the loader by its data set: a loader and its iterators are not known to each other."""
+        self.loader = self.names.numbered(data_set, "DataLoader")
+        if self.loader in self._loaders or self.off:
+            return
+        self._loaders.add(self.loader)
+        file, line, function = user_place()
+        self._add(
+            Loader(
+                name=self.loader, dataset=self.loader, dataset_type=type(data_set).__name__,
+                workers=int(iterator._num_workers), file=file, line=line, function=function,
+            )
+        )  # fmt: skip
 
     def _introduce(self, optimizer: Any) -> None:
         group = optimizer.param_groups[0] if optimizer.param_groups else {}
         betas = group.get("betas") or (math.nan, math.nan)
         file, line, function = self.optimizer_places.get(optimizer, ("", 0, ""))
+        for module in self.known:  # what was added to a model since
+            if next(module.parameters(), None) is None:
+                continue
+            self.names.learn(self.names.root_of(module))
         held = [p for g in optimizer.param_groups for p in g["params"]]
         self._held.add(optimizer)
-        self._sentinels[optimizer] = [p for p in held if p.numel() <= SENTINEL_SIZE][:SENTINELS] or held[:1]
+        small = next((p for p in held if p.numel() <= SENTINEL_SIZE and p.requires_grad), None)
+        self._sentinels[optimizer] = held[0] if small is None and held else small
+        self._start.update(statistics(self._sampler.parameters(optimizer)))
         self._add(
             Optimizer(
                 name=self.names.numbered(optimizer),
@@ -342,20 +345,18 @@ class Monitor:
         )
 
     def _describe_modules(self) -> None:
-        for row in described(self.names, self._held, self._module_orders):
+        for row in described(self.names, self._held, self._orders, start=self._start, loaded=self.loaded):
             self._add(row)
 
     # ---- NaN and Inf
 
     def _sound(self, optimizer: Any) -> bool:
-        """Whether a few small gradients are finite. On an accelerator that is asked in sampled steps only."""
-        for parameter in self._sentinels[optimizer]:
-            gradient = parameter.grad
-            if gradient is None or gradient.is_sparse or (gradient.device.type != "cpu" and not self.sampling):
-                continue
-            if not math.isfinite(float(gradient.sum())) and not _finite(gradient):
-                return False
-        return True
+        """Whether a small gradient is finite. On an accelerator that is asked in sampled steps only."""
+        parameter = self._sentinels[optimizer]
+        gradient = None if parameter is None else parameter.grad
+        if gradient is None or gradient.is_sparse or not (gradient.is_cpu or self.sampling):
+            return True
+        return math.isfinite(gradient.sum().item()) or _finite(gradient)
 
     def _found(self, *, phase: str, loss: Tensor | None = None, optimizer: Any = None) -> None:
         place = user_place()
@@ -363,7 +364,7 @@ class Monitor:
         row = origin(self.calls, loss, self.names, self.random_state, self.batch, phase=phase)
         self.off = False
         if phase == "backward" and not row.tensor and optimizer is not None:
-            names = [n for n, p in self._parameters(optimizer) if p.grad is not None and not _finite(p.grad)]
+            names = [n for n, p in self._sampler.parameters(optimizer) if p.grad is not None and not _finite(p.grad)]
             row = replace(row, tensor=names[-1] if names else "")
         if not row.file:
             row = replace(row, file=place[0], line=place[1], function=place[2])

@@ -36,12 +36,8 @@ class Config:
     arguments: tuple[str, ...] = ()
     overhead: float = 0.03
     on_nan: str = "continue"
-    fail_on: str = "error"
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    formats: tuple[str, ...] = ()
-    quiet: bool = False
-    verbose: bool = False
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the report at the end; paths as text."""
     facts: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -15,12 +16,26 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import nndoctor
 from nndoctor.recording import FILE_NAME, Recorder, Recording
-from nndoctor.records import Environment, Evaluation, Event, Module, NonFinite, Optimizer, Step, TensorStats
+from nndoctor.records import (
+    Environment,
+    Evaluation,
+    Event,
+    Loader,
+    Module,
+    NonFinite,
+    Optimizer,
+    Parameter,
+    SourceFile,
+    Step,
+    TensorStats,
+)
 from nndoctor.session import PatientStop
-from nndoctor.watching.keeper import MOST, Keeper
+from nndoctor.watching import figures
+from nndoctor.watching.figures import rows
+from nndoctor.watching.keeper import MOST, STEP_FIELDS, Keeper
 from nndoctor.watching.monitor import Monitor
 from nndoctor.watching.pace import Pace
-from nndoctor.watching.samples import Sample, rows
+from nndoctor.watching.samples import Column, Taken
 from nndoctor.watching.script import WatchedRun
 
 
@@ -115,6 +130,16 @@ def test_sampled_steps_hold_activations_gradients_weights_and_updates(watched):
     assert {(kind, "0.weight") for kind in ("gradient", "weight", "update")} <= kinds
 
 
+def test_loaders_start_weights_and_sources_are_noted(watched):
+    model, loader = model_and_data()
+    run = watched(lambda: train(model, loader))
+    (served,) = run.rows(Loader)
+    assert {row.loader for row in run.rows(Step)} == {served.name}
+    weights = [row for row in run.rows(Parameter) if row.name == "0.weight"]
+    assert weights[0].std == pytest.approx(0.23, rel=0.3)  # uniform within 1 / sqrt(6)
+    assert any(row.file.endswith("test_watching.py") and len(row.digest) == 64 for row in run.rows(SourceFile))
+
+
 def test_evaluations_are_summed_up_by_split(watched):
     model, loader = model_and_data()
     other = DataLoader(TensorDataset(torch.randn(20, 6), torch.randint(3, (20,))), batch_size=8)
@@ -173,7 +198,7 @@ def test_on_nan_ends_the_training(watched, wish, error):
         watched(lambda: train(**on(inputs), epochs=1), on_nan=wish)
 
 
-@pytest.mark.parametrize("instrument", ["_close_step", "_activation", "_measure_updates", "_introduce", "_sound"])
+@pytest.mark.parametrize("instrument", ["_close_step", "_write_samples", "_introduce", "_sound"])
 def test_a_fault_of_ours_costs_no_training(watched, monkeypatch, instrument):
     def broken(*_args, **_kwargs):
         raise RuntimeError("injected")
@@ -260,12 +285,33 @@ def test_thinning_bounds_the_rows_and_keeps_the_extremes(tmp_path, monkeypatch):
     assert steps[-1].step > 19_000
 
 
+def stats(*rows_of):
+    return [TensorStats(**dict(zip(figures.FIELDS, row, strict=True))) for row in rows(rows_of)]
+
+
 def test_samples_match_torch():
     values = torch.tensor([0.0, 1.0, -3.0, math.nan])
-    (row,) = rows([Sample(values, "weight", "w", 4)], 0, 7)
+    (row,) = stats(Taken(0, 7, (Column("weight", "w", 4, 4),), values))
     assert (row.step, row.absmax, row.non_finite, row.zero_share) == (7, 3.0, 1, 0.25)
     assert row.mean == pytest.approx(-2 / 3)
     assert row.std == pytest.approx(values[:3].std(correction=0).item())
+
+
+def test_samples_of_many_steps_are_worked_out_as_those_of_one():
+    columns = (Column("activation", "a", 8, 8, "Sigmoid"), Column("weight", "w", 3, 3), Column("update", "w", 8, 8))
+    taken = [Taken(0, step, columns, torch.rand(19) - 0.1) for step in range(5)]
+    taken.append(Taken(0, 5, columns[:1], torch.rand(8)))
+    together, alone = stats(*taken), [row for each in taken for row in stats(each)]
+    assert [(r.step, r.kind, r.name) for r in together] == [(r.step, r.kind, r.name) for r in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert one.std == pytest.approx(other.std)
+        assert one.norm == pytest.approx(other.norm)
+        assert one.saturated_share == pytest.approx(other.saturated_share, nan_ok=True)
+
+
+def test_the_plain_rows_have_the_fields_of_their_records():
+    assert [f.name for f in fields(Step)] == [*STEP_FIELDS]
+    assert [f.name for f in fields(TensorStats)] == [*figures.FIELDS]
 
 
 def test_pace_pays_for_itself():

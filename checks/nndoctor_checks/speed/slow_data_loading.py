@@ -17,7 +17,7 @@ WARM_UP = 3
 """Steps that are left out: caches are empty, workers begin, kernels are chosen."""
 
 
-@check("slow-data-loading", reason="P", severity=Severity.NOTE, needs=[Step])
+@check("slow-data-loading", reason="P", severity=Severity.NOTE, needs=[Step], watched=True)
 def slow_data_loading(
     run: Recording,
     *,

@@ -32,6 +32,7 @@ FEW = 3
         "cannot-overfit-batch",
         "collapsed-predictions",
         "dead-relu",
+        "diverging",
         "exploding-gradient",
         "fails-on-solvable-data",
         "ignores-input",

@@ -63,6 +63,7 @@ TRACE = (
         "collapsed-predictions",
         "dead-relu",
         "fails-on-solvable-data",
+        "diverging",
         "ignores-input",
         "initial-loss",
         "input-disconnected",
