@@ -7,7 +7,7 @@ how to read it. These tests take most of the time of the whole suite; `-m "not s
 from __future__ import annotations
 
 import pytest
-from accuracy import RANKS, Case, cases, examine
+from accuracy import Case, cases, examine
 
 CASES = cases()
 
@@ -25,6 +25,7 @@ def test_the_diagnosis_is_as_the_script_expects(case: Case) -> None:
 
 ELSEWHERE = {
     "accelerator-unused": "needs an accelerator; by hand-typed recordings",
+    "not-converged": "a whole training: tests/watching",
     "optimizer-choice": "needs trials, which are off here; by hand-typed recordings",
 }
 BY_REASON = {"C": "whole trainings: tests/watching", "D": "several processes: tests/distributed"}
