@@ -19,6 +19,7 @@ from nndoctor.finding import Severity, names_shown
 from nndoctor.reports import checklist, course, evidence, prescribed, remarks
 from nndoctor.reports.places import linked, shown, source_of
 from nndoctor.reports.words import clean, plural
+from nndoctor.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +75,9 @@ def show(
         console.print(prescribed.draw(prescription, verbose=verbose))
     # Not wrapped: a path that is broken into two lines cannot be copied.
     console.print(Text(f"\nrun: {clean(_from_here(folder))}"), soft_wrap=True)
+    page = RunFolder(folder).report
+    if page.is_file():
+        console.print(Text(f"page: {clean(_from_here(page))}"), soft_wrap=True)
 
 
 def _from_here(folder: Path) -> str:
