@@ -78,6 +78,7 @@ class Hooks:
         self._stepping: set[type] = set()
         self._iterated: set[type] = {DataLoader}
         self._blind: Any = None
+        self._stance: Any = None
 
     def install(self, patches: Patches) -> None:
         """Attach to torch. `patches.undo()` and `remove` take everything off again."""
@@ -113,6 +114,9 @@ class Hooks:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        if self._stance is not None:
+            self._stance.__exit__(None, None, None)
+            self._stance = None
 
     def _call_module(self, original: Callable[..., Any]) -> Callable[..., Any]:
         session, conductor = self.session, self.conductor
@@ -284,7 +288,8 @@ class Hooks:
 
     def _compile(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001 - the name that it stands for
-            torch.compiler.set_stance("force_eager")  # hooks must fire, and a few steps do not repay a compilation
+            if self._stance is None:  # hooks must fire, and a few steps do not repay a compilation
+                self._stance = torch.compiler.set_stance("force_eager")
             self.session.add(Event(kind="note", text="torch.compile was run eagerly, so that the hooks see inside"))
             result = original(*args, **kwargs)
             self.conductor.on_compiled(result, kwargs)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch._dynamo import eval_frame
+
 from nndoctor.records import CompiledCalls, Devices
 
 LOOP = """
@@ -41,3 +43,9 @@ def test_shapes_of_a_compiled_model_are_counted(record: Any) -> None:
 def test_other_values_are_kinds(record: Any) -> None:
     row = calls(record, "", "x[:8 + i], flag=str(i % 3)")
     assert (row.dynamic, row.kinds) == ("None", 3)
+
+
+def test_the_compiler_is_itself_again_afterwards(record: Any) -> None:
+    before = eval_frame._stance
+    calls(record, "", "x[:8 + i]")
+    assert eval_frame._stance == before

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from nndoctor.recording import FILE_NAME, Recorder
 from nndoctor.records import NonFinite, Step
@@ -36,6 +38,8 @@ def test_event_files_grow_and_findings_are_told_once(
         return len(seen) < 3
 
     monkeypatch.setattr(vigil, "_sleep", sleep)
+    # Readers take event files in the order of their names, which hold the second; looks are many seconds apart.
+    monkeypatch.setattr(event_file_writer, "time", SimpleNamespace(time=lambda: 1e9 + 60 * len(seen)))
     vigil.keep(tmp_path, 1)
     recorder.close()
     assert seen == [[*range(3)], [*range(6)], [*range(9)]]
