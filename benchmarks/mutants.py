@@ -93,6 +93,8 @@ class Checked:
     exit_code: int
     found: list[list[str]] = field(default_factory=list)
     """Severity, check, and the check that explains it (or nothing), the first entry of the diagnosis first."""
+    trials: dict[str, str] = field(default_factory=dict)
+    """By check: what its treatment trial showed (confirmed, refuted, inconclusive, skipped)."""
 
     def serious(self) -> list[str]:
         """Return the checks with an error or a warning, in the order of the diagnosis."""
@@ -204,11 +206,12 @@ def examine(mutant: Mutant, budget: float, before: str = "") -> Checked:
             timeout=600,
             check=False,
         )
-        found = []
+        found, trials = [], {}
         for file in Path(out).rglob("findings.json"):
             diagnosis = json.loads(file.read_text())["diagnosis"]
             found = [[entry["severity"], entry["check"], entry["explained_by"] or ""] for entry in diagnosis]
-        return Checked(mutant.key, round(time.monotonic() - began, 1), done.returncode, found)
+            trials = {entry["check"]: entry["trial"]["outcome"] for entry in diagnosis if entry["trial"]}
+        return Checked(mutant.key, round(time.monotonic() - began, 1), done.returncode, found, trials)
 
 
 def run_natively(mutant: Mutant, limit: float = 90.0) -> Native:
