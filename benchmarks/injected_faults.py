@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from faults import OPERATORS
@@ -45,6 +45,7 @@ def page(checked: Mapping[str, Checked], native: Mapping[str, Native]) -> str:
         lines += ["", "### Not measured", "", f"{len(rest)} of {len(OPERATORS)} operators: {', '.join(rest)}."]
     if pairs:
         lines += ["", "## Two faults at once", "", *_pairs(pairs)]
+    lines += ["", "## Trials", "", *_trials(seen)]
     return "\n".join(lines) + "\n"
 
 
@@ -138,3 +139,16 @@ def _pairs(results: Sequence[Checked]) -> list[str]:
         cells = (f"`{result.key}`", ", ".join(named), ", ".join(missed), ", ".join(wrong))
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _trials(results: Sequence[Checked]) -> list[str]:
+    """Count what the trials showed. A treatment that the script leaves no room for is not applicable: `skipped`."""
+    answers = Counter(outcome for result in results for outcome in result.trials.values())
+    tried = sum(n for outcome, n in answers.items() if outcome != "skipped")
+    counts = ", ".join(f"{answers[word]} {word}" for word in ("confirmed", "refuted", "inconclusive"))
+    return [
+        "Findings with a treatment, by check and mutant, in the runs of which that was kept:",
+        "",
+        f"- tried: {_share(tried, answers.total())}; of these {counts}",
+        f"- not tried, for want of time or of room in the script's loop: {answers['skipped']}",
+    ]

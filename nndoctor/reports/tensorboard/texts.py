@@ -65,6 +65,8 @@ def _finding(entry: Entry) -> Iterator[str]:
         )
     if entry.explained_by:
         yield f"a symptom of {entry.explained_by}"
+    if entry.proof is not None:
+        yield f"trial: {escaped(entry.proof.sentence, 2000)}"
     if told := [line for item in finding.evidence if (line := _evidence(item))]:
         yield "\n".join(f"- {line}" for line in told)
     yield f"**Do:** {escaped(finding.advice, 2000)}"
