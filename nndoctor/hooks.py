@@ -79,6 +79,7 @@ class Hooks:
         self._iterated: set[type] = {DataLoader}
         self._blind: Any = None
         self._stance: Any = None
+        self._calls_backward = False
 
     def install(self, patches: Patches) -> None:
         """Attach to torch. `patches.undo()` and `remove` take everything off again."""
@@ -151,19 +152,25 @@ class Hooks:
             if not self.session.hears() or self.session.in_backward:
                 return original(tensors, *args, **kwargs)
             roots = [tensors] if isinstance(tensors, Tensor) else [t for t in tensors if isinstance(t, Tensor)]
+            self._calls_backward = True
             return self._run_backward(roots, [], lambda: original(tensors, *args, **kwargs))
 
         return backward
 
     def _grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """`torch.autograd.grad` with respect to trained tensors is a backward pass too; else it is left alone."""
+        """`torch.autograd.grad` with respect to trained tensors is the backward pass of loops that have no other.
+
+        Where the gradient is part of another graph (MAML's inner steps, penalties), or the loop calls `backward` (inner
+        steps of the first order, gradients that are only looked at), it belongs to no objective of a step.
+        """
 
         def grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             if not self.session.hears() or self.session.in_backward:
                 return original(outputs, inputs, *args, **kwargs)
             wanted = [inputs] if isinstance(inputs, Tensor) else [t for t in inputs if isinstance(t, Tensor)]
             roots = [outputs] if isinstance(outputs, Tensor) else [t for t in outputs if isinstance(t, Tensor)]
-            if not any(self.conductor.owned.is_trained(t) for t in wanted):
+            in_passing = self._calls_backward or kwargs.get("create_graph")
+            if in_passing or not any(self.conductor.owned.is_trained(t) for t in wanted):
                 self.session.tell("gradient_asked")
                 return original(outputs, inputs, *args, **kwargs)
             return self._run_backward(roots, wanted, lambda: original(outputs, inputs, *args, **kwargs))

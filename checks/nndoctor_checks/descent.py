@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from nndoctor.records import OVERFIT, TRAIN, Experiment, LossCall, Step
+from nndoctor.records import OVERFIT, TRAIN, Experiment, GradientCheck, LossCall, Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,8 +100,19 @@ def attempts(run: Recording, segment: int) -> dict[str, Descent]:
 
 
 def objectives(run: Recording, segment: int) -> int:
-    """Return how many different losses one iteration minimises, as far as the experiments know."""
-    return max((e.objectives for e in run.rows(Experiment) if e.segment == segment), default=1)
+    """Return how many different losses one iteration minimises, as far as the experiments know.
+
+    A layer that passes its input on and turns the gradient round (domain-adversarial training, Ganin et al. 2016)
+    makes two of one: what comes after it minimises what comes before it maximises.
+    """
+    known = max((e.objectives for e in run.rows(Experiment) if e.segment == segment), default=1)
+    reverses = any(g.segment == segment and _reverses(g) for g in run.rows(GradientCheck))
+    return max(known, 2) if reverses else known
+
+
+def _reverses(row: GradientCheck) -> bool:
+    """Whether it is an identity with an opposite gradient: only then is the difference longer than either."""
+    return row.unchanged > 0.99 and row.error > 1.05
 
 
 def calls(run: Recording, experiment: str, segment: int) -> list[LossCall]:

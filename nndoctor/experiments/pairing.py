@@ -38,9 +38,13 @@ class Stream:
 
 
 def pairings(streams: list[Stream], deadline: float) -> Iterator[Pairing]:
-    """Yield a row for each pair of an input and a target that come from different loaders."""
+    """Yield a row for each pair of an input and a target that come from different loaders.
+
+    Targets that have inputs of their own beside them stand with those: the other loader is one without labels.
+    """
+    complete = {s.loader for s in streams if s.role == "input"}
     for inputs in (s for s in streams if s.role == "input"):
-        for targets in (s for s in streams if s.role == "target" and s.loader != inputs.loader):
+        for targets in (s for s in streams if s.role == "target" and s.loader not in complete):
             row = _compared(inputs, targets, deadline)
             if row is not None:
                 yield row

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from nndoctor import Recording, Severity, Skip
-from nndoctor.records import OVERFIT, Experiment, LossCall, Record, Step
+from nndoctor.records import OVERFIT, Experiment, GradientCheck, LossCall, Record, Step
 from nndoctor_checks.training.cannot_overfit_batch import cannot_overfit_batch
 
 RATES = {OVERFIT: 1.0, "overfit:x0.1": 0.1, "overfit:x10": 10.0}
@@ -36,6 +36,7 @@ def falling(start, end, steps=100):
     return [start * (end / start) ** (i / steps) for i in range(steps)]
 
 
+REVERSED = GradientCheck(name="Reverse", unchanged=1.0, error=1.2)
 STUCK = [2.3 - 0.01 * (i % 7) for i in range(100)]
 
 

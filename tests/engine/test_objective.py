@@ -143,3 +143,43 @@ def test_accumulated_passes_are_used(record: Record) -> None:
 def test_a_column_that_meets_a_vector(record: Record, expression: str, *, count: bool) -> None:
     run = record(loop(f"loss = F.cross_entropy(out, y) + ({expression}).mean()"))
     assert bool(run.rows(Broadcast)) is count
+
+
+INNER = """
+model = nn.Linear(6, 2)
+fast = [p for p in model.parameters()]
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for i in range(12):
+    x, y = X[8 * i : 8 * i + 8], Y[8 * i : 8 * i + 8]
+    inner = F.cross_entropy(model(x), y)
+    gw, gb = torch.autograd.grad(inner, fast{options})
+    loss = F.cross_entropy(F.linear(x, fast[0] - 0.1 * gw, fast[1] - 0.1 * gb), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    print(loss.item())
+"""
+
+
+@pytest.mark.parametrize("options", [", create_graph=True", ""])
+def test_inner_steps_are_no_objective(record: Record, options: str) -> None:
+    steps = [s for s in record(INNER.format(options=options)).rows(Step) if s.optimizer_steps]
+    assert {s.backwards for s in steps[1:]} == {1}
+    assert all(s.loss < 1.2 for s in steps[1:])
+
+
+def test_a_loop_may_step_by_asked_gradients(record: Record) -> None:
+    run = record(
+        """
+        model = nn.Linear(6, 2)
+        for i in range(12):
+            x, y = X[8 * i : 8 * i + 8], Y[8 * i : 8 * i + 8]
+            gradients = torch.autograd.grad(F.cross_entropy(model(x), y), list(model.parameters()))
+            with torch.no_grad():
+                for p, g in zip(model.parameters(), gradients):
+                    p -= 0.1 * g
+        """
+    )
+    steps = run.rows(Step)
+    assert len(steps) >= 8
+    assert all(s.parameters_changed and s.backwards == 1 for s in steps)

@@ -136,6 +136,17 @@ def test_two_loaders(shift: int, matched: int) -> None:
     assert row == Pairing(inputs="a", targets="b", compared=40, matched=matched, by_chance=row.by_chance)
 
 
+def test_a_loader_without_labels_beside_one_with_them() -> None:
+    x, y = torch.from_numpy(X), torch.tensor(Y)
+    labelled = TensorDataset(x, y)
+    streams = [
+        Stream("a", labelled, "0", "input", ("", 0, ""), row_hashes(x)),
+        Stream("a", labelled, "1", "target", ("", 0, ""), row_hashes(y)),
+        Stream("b", TensorDataset(x.roll(1, 0)), "0", "input", ("", 0, ""), row_hashes(x.roll(1, 0))),
+    ]
+    assert list(pairings(streams, soon())) == []
+
+
 def test_a_loop_with_two_loaders(record: Any) -> None:
     run = record(
         """
