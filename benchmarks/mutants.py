@@ -101,9 +101,9 @@ class Checked:
         return list(dict.fromkeys(check for severity, check, _ in self.found if severity != "note"))
 
     def named(self, operator: str) -> bool:
-        """Whether a fault is named among errors and warnings (among notes, if its checks give nothing else)."""
+        """Whether a fault is named among errors and warnings (among notes, by checks that give nothing else)."""
         accepts = OPERATORS[operator].accepts
-        return any(check in accepts for severity, check, _ in self.found if severity != "note" or accepts <= NOTES)
+        return any(check in accepts for severity, check, _ in self.found if severity != "note" or check in NOTES)
 
     def first(self, operators: tuple[str, ...]) -> bool:
         """Whether the first entry names a fault."""

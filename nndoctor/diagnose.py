@@ -53,6 +53,7 @@ NOUNS = {
     "Scan": "training data set that can be asked for its samples",
     "Collation": "DataLoader whose batches are the same each time",
     "Pairing": "pair of loaders that feed one loop",
+    "RowOrder": "target whose rows could be told apart",
     "Coverage": "sampler that is to go through the data set",
     "WorkerRandomness": "random generator of a data set in worker processes",
     "Redraw": "input that is another each time it is drawn",

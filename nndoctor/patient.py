@@ -44,6 +44,7 @@ from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
 from nndoctor.probes.norms import Norms
 from nndoctor.probes.own_targets import ANSWERS, OwnTargets
+from nndoctor.probes.pairs import Pairs
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
 from nndoctor.probes.ranks import Ranks
@@ -115,7 +116,9 @@ class Patient:
         self.conductor.on_compiled = speed.compiled
         histograms, samples = Histograms(self.session), Samples(self.session)
         modules.on_measured = parameters.on_measured = self.session.guarded(histograms.take)
-        self.batches.on_target = self.session.guarded(samples.target)
+        pairs = Pairs(self.session, self.conductor, self.batches)
+        self.batches.on_target = [self.session.guarded(samples.target), self.session.guarded(pairs.target)]
+        self.session.listen(pairs)
         self.session.listen(histograms)
         self.session.listen(samples)
 

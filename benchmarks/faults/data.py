@@ -164,7 +164,9 @@ def noise_on_inputs(source: Source) -> None:
     change(source, drawn="x = x + 5 * x.std() * torch.randn_like(x)")
 
 
-@fault("class-dropped", "class-imbalance", "train-val-shift", "loader-skips-data")
+@fault(
+    "class-dropped", "class-imbalance", "train-val-shift", "loader-skips-data", "target-range", "single-label-batches"
+)
 def class_dropped(source: Source) -> None:
     """One class is missing in the training data."""
     if source.calls("CrossEntropyLoss", "cross_entropy"):
@@ -198,7 +200,7 @@ def target_large(source: Source) -> None:
         change(source, "y = y * 1e4 + 1e4", training_only=False)
 
 
-@fault("constant-target", "class-imbalance", "ignored-targets", "targets-unpredictable")
+@fault("constant-target", "class-imbalance", "ignored-targets", "targets-unpredictable", "single-label-batches")
 def constant_target(source: Source) -> None:
     """All training labels are the same class."""
     if classes(source):

@@ -63,7 +63,7 @@ def same_batch(source: Source) -> None:
             source.replace(step.loop.iter, "[next(iter({0}))] * len({0})".format(source.of(step.loop.iter)))
 
 
-@fault("accumulate-undivided", "accumulation-scale")
+@fault("accumulate-undivided", "accumulation-scale", "batch-too-large")
 def accumulate(source: Source) -> None:
     """Gradients of eight batches are added up and not divided by eight."""
     for step in source.steps():

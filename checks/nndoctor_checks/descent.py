@@ -138,6 +138,12 @@ def floor_of(run: Recording, course: Descent, segment: int) -> float:
     return ratio * middle(list(floors.values())) if math.isfinite(ratio) else math.nan
 
 
+def factor_of(run: Recording, course: Descent, segment: int) -> float:
+    """Return what the script multiplies its losses with before it trains on them, NaN if it is no constant."""
+    called = calls(run, course.experiment, segment)
+    return _ratio(course, _sums(called)[0]) if all(c.reduction == "mean" for c in called) else math.nan
+
+
 def prior_of(run: Recording, course: Descent, segment: int) -> float:
     """Return the loss of a model that always predicts the batch's prior, NaN if it is not known."""
     called = calls(run, course.experiment, segment)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndoctor.records import OBSERVE, TRAIN, Batch, Experiment, Labels, Step
+from nndoctor_checks.batches import loader_named
 from nndoctor_checks.observed import observed
+from nndoctor_checks.runs_test import chance_of_so_few_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +78,14 @@ def different_batches(run: Recording, stream: Stream) -> int:
         if (row.segment, row.source, row.split) == (stream.segment, stream.source, TRAIN):
             contents[row.step].append(row.content or f"step {row.step}")
     return len({tuple(sorted(c)) for c in contents.values()}) if contents else len(stream.batches)
+
+
+def representative(run: Recording, stream: Stream) -> bool:
+    """Whether what was seen stands for the data set: drawn at random, or nearly all of it, or without runs."""
+    loader = loader_named(run, stream.source)
+    if loader is not None and (loader.order == "shuffled" or 0 < 0.9 * loader.size <= len(stream.labels)):
+        return True
+    return chance_of_so_few_runs(stream.labels) > 1e-3
 
 
 def single(batch: Sequence[int]) -> bool:

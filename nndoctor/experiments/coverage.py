@@ -29,7 +29,9 @@ def coverage(name: str, loader: Any, left_after: list[int], deadline: float) -> 
     if not 0 < total * PASSES <= MOST_INDICES or _partial(sampler):
         return
     source = batches if batches is not None else sampler
-    row = Coverage(loader=name, sampler=_kind(batches, sampler), total=total, **_passes(source, total, deadline))
+    kind = _kind(batches, sampler)
+    given = isinstance(sampler, SubsetRandomSampler)
+    row = Coverage(loader=name, sampler=kind, total=total, given=given, **_passes(source, total, deadline))
     size = getattr(loader, "batch_size", None) or 0
     counted = max(set(left_after), key=left_after.count) if left_after else 0
     yield replace(
@@ -44,8 +46,8 @@ def coverage(name: str, loader: Any, left_after: list[int], deadline: float) -> 
 
 
 def _partial(sampler: Any) -> bool:
-    """Whether a sampler repeats samples, weights them, or takes a part of them on purpose."""
-    if isinstance(sampler, SubsetRandomSampler | WeightedRandomSampler | DistributedSampler):
+    """Whether a sampler repeats samples, weights them, or takes the part of one process."""
+    if isinstance(sampler, WeightedRandomSampler | DistributedSampler):
         return True
     return isinstance(sampler, RandomSampler) and sampler.replacement
 

@@ -106,7 +106,7 @@ class Batches(Listener):
         """By loader: after how many batches the loop left its observed passes without need."""
         self._roles: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._rows: dict[str, defaultdict[str, set[bytes]]] = {TRAIN: defaultdict(set), VALIDATION: defaultdict(set)}
-        self.on_target: Callable[[Tensor], None] = lambda _target: None
+        self.on_target: list[Callable[[Tensor], None]] = []
         conductor.on_batch = self.batch
         conductor.on_slot = self.slot
         conductor.on_loader = self.loader
@@ -209,7 +209,8 @@ class Batches(Listener):
 
     def is_target(self, tensor: Tensor) -> None:
         """A loss took this tensor as its target."""
-        self.on_target(tensor)
+        for tell in self.on_target:
+            tell(tensor)
         leaf = self._marks.get(tensor)
         # A label computed from the input inside the loop (synthetic data) does not make the input a target.
         if leaf is not None and (not leaf.input or tensor.numel() == leaf.numel):

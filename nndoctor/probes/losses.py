@@ -128,6 +128,7 @@ class Losses(Listener):
             input_dtype=str(prediction.dtype).removeprefix("torch."),
             target_dtype=str(target.dtype).removeprefix("torch."),
             requires_grad=prediction.requires_grad,
+            target_requires_grad=target.requires_grad,
             graph=graph.chain(prediction),
             value=float(output) if isinstance(output, Tensor) and output.numel() == 1 else math.nan,
             weighted=weight is not None or kwargs.get("pos_weight") is not None,

@@ -53,6 +53,8 @@ class Modules(Listener):
         self._softmaxes: dict[tuple[Any, ...], SoftmaxCall] = {}
         self._forwards: dict[tuple[Any, ...], Forwards] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
+        self._carried: set[str] = set()
+        """Recurrent layers that were called with a state."""
         self.on_measured: Callable[[list[Pending]], None] = lambda _pending: None
 
     def module_done(self, call: Call, output: Any) -> None:
@@ -69,6 +71,8 @@ class Modules(Listener):
             self._calls[name] += 1
             if name not in self.order:
                 self.order[name] = len(self.order)
+            if isinstance(module, nn.RNNBase) and (len(call.args) > 1 or call.kwargs.get("hx") is not None):
+                self._carried.add(name)
             self._shapes[name] = next((tuple(t.shape) for _, t in leaves(output)), ())
         if self.session.stack and not isinstance(module, nn.modules.loss._Loss):  # a criterion has nothing to register
             top = self.session.names.root_of(module)
@@ -241,6 +245,7 @@ class Modules(Listener):
             loaded=any(self.conductor.owned.is_loaded(p) for p in own),
             dropout=float(module.p) if isinstance(module, nn.modules.dropout._DropoutNd) else math.nan,
             output_shape=self._shapes.get(name, ()),
+            without_state=isinstance(module, nn.RNNBase) and self._calls[name] > 0 and name not in self._carried,
             file=file,
             line=line,
             function=function,

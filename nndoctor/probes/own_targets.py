@@ -8,12 +8,13 @@ from typing import Any
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from nndoctor.feeds.tree import leaves
 from nndoctor.fingerprint import content_hash
 from nndoctor.places import user_place
 from nndoctor.probes.losses import BINARY, CLASS, REGRESSION
 from nndoctor.records import OBSERVE
 from nndoctor.records.objective import LossTarget
-from nndoctor.session import Listener, Session
+from nndoctor.session import Call, Listener, Session
 
 LOSSES = CLASS | BINARY | REGRESSION
 ANSWERS = frozenset(
@@ -39,8 +40,11 @@ ANSWERS = frozenset(
 """Functions that turn scores into answers, or pass an answer on."""
 MOST_VALUES = 1 << 20
 """Targets larger than this are not hashed."""
+MOST_SCORES = 1 << 24
+"""Scores larger than this are not followed: they would have to be held."""
 MOST_CALLS = 8
 """Losses looked at in one step."""
+Origin = tuple[Any, ...]
 
 
 class OwnTargets(Listener):
@@ -49,8 +53,23 @@ class OwnTargets(Listener):
     def __init__(self, session: Session) -> None:
         self.session = session
         self._origin: Any = WeakIdKeyDictionary()
-        """Answer -> address of the scores that it was computed from."""
+        """Answer -> the scores that it was computed from."""
+        self._passes: dict[int, Origin] = {}
+        """Address of what a model returned -> the model and what it was called with."""
+        self._held: list[Tensor] = []
+        """What addresses stand for, until the step is over: its memory must not be given to other scores."""
         self._rows: list[LossTarget] = []
+
+    def module_done(self, call: Call, output: Any) -> None:
+        """Two passes of one model over the same values give the same scores (but for dropout)."""
+        if self.session.experiment != OBSERVE or self.session.stack or not any(True for _ in call.module.parameters()):
+            return
+        given = [tensor for _, tensor in (*leaves(call.args), *leaves(call.kwargs))]
+        for number, (_, scores) in enumerate(leaves(output)):
+            if 0 < scores.numel() <= MOST_SCORES:
+                self._held += [scores.detach(), *(t.detach() for t in given)]
+                addresses = tuple((t.data_ptr(), tuple(t.shape), t._version) for t in given)
+                self._passes[scores.data_ptr()] = (id(call.module), number, addresses)
 
     def op_done(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """Follow answers from the scores to a loss."""
@@ -60,6 +79,8 @@ class OwnTargets(Listener):
             self._loss(name, args, kwargs, output)
         elif name in ANSWERS and not self.session.stack and args and isinstance(args[0], Tensor):
             origin = self._origin_of(args[0])
+            if origin is None:
+                return
             for made in output if isinstance(output, tuple) else (output,):
                 if isinstance(made, Tensor) and made is not args[0]:
                     self._origin[made] = origin
@@ -74,10 +95,15 @@ class OwnTargets(Listener):
         """What ran before is no part of a training step."""
         self._rows.clear()
         self._origin.clear()
+        self._passes.clear()
+        self._held.clear()
 
-    def _origin_of(self, tensor: Tensor) -> int:
-        known: int | None = self._origin.get(tensor)
-        return tensor.data_ptr() if known is None else known
+    def _origin_of(self, tensor: Tensor) -> Origin | None:
+        known: Origin | None = self._origin.get(tensor)
+        if known is not None or not 0 < tensor.numel() <= MOST_SCORES:
+            return known
+        self._held.append(tensor.detach())
+        return self._passes.get(tensor.data_ptr(), (tensor.data_ptr(),))
 
     def _loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         given = [*args[:2], *(kwargs[k] for k in ("input", "target") if k in kwargs)]

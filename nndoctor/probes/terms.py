@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 STEPS = frozenset({1, 2, 4, 8, 16, 32})
 """The first step is left out: last layers that begin at zero pass nothing on."""
 MOST_TERMS = 6
+HEAVY = 10.0
+"""Factor from which on a term without a target is looked at."""
 MOST_SHARED = 8
 MOST_NODES = 20_000
 LOSSES = {
@@ -44,11 +46,15 @@ REDUCTIONS = ("MeanBackward0", "SumBackward0", "SqueezeBackward0", "ViewBackward
 
 @dataclass(slots=True)
 class Term:
-    """A summand: the edge at which it enters the sum, the loss that it ends in, its constant factor, its leaves."""
+    """A summand: the edge at which it enters the sum, the loss that it ends in, its constant factor, its leaves.
+
+    `largest` is the largest of the constants that make up the factor.
+    """
 
     edge: GradientEdge
     function: str
     factor: float
+    largest: float
     leaves: dict[int, Tensor]
 
 
@@ -68,7 +74,7 @@ class Terms(Listener):
         found = [_term(node, number) for node, number in _summands(this.roots[0].grad_fn)]
         if len(found) > MOST_TERMS or any(f is None for f in found):
             return  # a function of the user's own is not run more often than the script does
-        terms = [(index, t) for index, t in enumerate(found) if t is not None and t.function]
+        terms = _compared([(index, t) for index, t in enumerate(found) if t is not None])
         if len(terms) < 2:
             return
         common = set.intersection(*(set(t.leaves) for _, t in terms))
@@ -84,12 +90,20 @@ class Terms(Listener):
                     loss=term.function,
                     norm=_norm(term, shared),
                     factor=term.factor,
+                    largest=term.largest,
                     shared=len(shared),
                     file=file,
                     line=line,
                     function=function,
                 )
             )
+
+
+def _compared(terms: list[tuple[int, Term]]) -> list[tuple[int, Term]]:
+    """Return the terms that compare with a target; beside a single one, the penalty that the script makes heaviest."""
+    losses = [(index, term) for index, term in terms if term.function]
+    heavy = [(index, term) for index, term in terms if not term.function and term.largest >= HEAVY]
+    return [*losses, max(heavy, key=lambda pair: pair[1].largest)] if len(losses) == 1 and heavy else losses
 
 
 def _summands(root: Any) -> Iterator[tuple[Any, int]]:
@@ -112,9 +126,10 @@ def _above(node: Any) -> list[tuple[Any, int]]:
 
 def _term(node: Any, number: int) -> Term | None:
     """Describe a summand; None if the graph behind it is too large or holds a function of the user's own."""
-    edge, factor = GradientEdge(node, number), 1.0
+    edge, factor, largest = GradientEdge(node, number), 1.0, 1.0
     while type(node).__name__ in (*FACTORS, *REDUCTIONS) and len(_above(node)) == 1:
-        factor *= _constant(node)
+        constant = _constant(node)
+        factor, largest = factor * constant, max(largest, constant)
         node = _above(node)[0][0]
     leaves: dict[int, Tensor] = {}
     seen, waiting = {node}, [node]
@@ -128,7 +143,7 @@ def _term(node: Any, number: int) -> Term | None:
         fresh = [above for above, _ in _above(each) if above not in seen]
         seen.update(fresh)
         waiting.extend(fresh)
-    return Term(edge, LOSSES.get(type(node).__name__, ""), factor, leaves)
+    return Term(edge, LOSSES.get(type(node).__name__, ""), factor, largest, leaves)
 
 
 def _constant(node: Any) -> float:

@@ -54,7 +54,7 @@ from nndoctor.records.objective import (
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
 from nndoctor.records.ranks import Rank, RankBatch, RankEnd, RankState, SamplerPass
-from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, WorkerRandomness
+from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, RowOrder, WorkerRandomness
 from nndoctor.records.sources import SourceFile
 from nndoctor.records.speed import CompiledCalls, Devices
 from nndoctor.records.trials import TRIAL, Trial
@@ -85,6 +85,7 @@ KINDS: tuple[type[Record], ...] = (
     Scan,
     Collation,
     Pairing,
+    RowOrder,
     Coverage,
     WorkerRandomness,
     Redraw,
@@ -184,6 +185,7 @@ __all__ = [
     "Record",
     "Recreated",
     "Redraw",
+    "RowOrder",
     "Rung",
     "Sample",
     "SamplerPass",

@@ -151,6 +151,8 @@ class LossCall(Placed):
     ignored_share: float = math.nan
     """Share of the targets that equal `ignore_index`, in losses that have one."""
     target_mean: float = math.nan
+    target_requires_grad: bool = False
+    """The target carries a graph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

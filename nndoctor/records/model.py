@@ -39,6 +39,8 @@ class Module(Placed):
     """The rate of a dropout module."""
     output_shape: tuple[int, ...] = ()
     """Of the first tensor that it returned in its latest call of `observe`."""
+    without_state: bool = False
+    """A recurrent layer that was called in `observe`, and never with a state of before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

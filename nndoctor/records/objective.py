@@ -48,13 +48,16 @@ class LossTerm(Placed):
 
     `index` is its position among the summands, `loss` names its function. `norm` is that of its gradient with respect
     to `shared` parameters that all such summands depend on, as it enters the sum. `factor` is the constant that the
-    script multiplies it with, 1 without one, NaN where it could not be read. The place is that of the backward pass.
+    script multiplies it with, 1 without one, NaN where it could not be read; `largest` the largest single constant of
+    which it is made. Beside a single such summand, one without a target (`loss` is empty) that is multiplied with a
+    large constant. The place is that of the backward pass.
     """
 
     index: int = 0
     loss: str = ""
     norm: float = math.nan
     factor: float = 1.0
+    largest: float = 1.0
     shared: int = 0
 
 

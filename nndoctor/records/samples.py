@@ -55,14 +55,28 @@ class Pairing(Placed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowOrder(Placed):
+    """One target of a loss in a training step of `observe` that holds the rows of the batch's target, in any order.
+
+    Only where the rows of all that went into models could be told as well. Of `samples` rows, `own` stood where the
+    input of their own sample stood; `by_chance` is the share that would in a random order. The place is the loss's.
+    """
+
+    samples: int = 0
+    own: int = 0
+    by_chance: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage(Placed):
     """Which samples of a training data set its loader asks for, by the indices of up to three passes.
 
-    Without samplers that repeat or weight samples, or take a subset on purpose; `total` is the length of the data
-    set, `drawn` the number of different samples in the first pass, `ever` in all `passes` together. `dropped` are
-    left out because the last batch is smaller (`drop_last`). `sampler` is the type of what chooses the indices.
-    `broken_off` counts the passes that the loop itself left after `left_after` of `batches` batches in the observed
-    steps; `ordered`: the samples come in the order of the data set. The place is that of the loop.
+    Without samplers that repeat or weight samples; `total` is the length of the data set, `drawn` the number of
+    different samples in the first pass, `ever` in all `passes` together. `dropped` are left out because the last batch
+    is smaller (`drop_last`). `sampler` is the type of what chooses the indices; `given`: they were given to it as a
+    list (SubsetRandomSampler). `broken_off` counts the passes that the loop itself left after `left_after` of `batches`
+    batches in the observed steps; `ordered`: the samples come in the order of the data set. The place is that of the
+    loop.
     """
 
     KEY: ClassVar[tuple[str, ...]] = ("loader",)
@@ -79,6 +93,7 @@ class Coverage(Placed):
     broken_off: int = 0
     left_after: int = 0
     ordered: bool = False
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from nndoctor import Recording, Skip
-from nndoctor.records import Backward, LossCall, Optimizer, OptimizerStep, Record, Step
+from nndoctor.records import KINDS, Backward, Clipping, LossCall, Optimizer, OptimizerStep, Record, Step
 from nndoctor_checks.procedure.accumulation_scale import accumulation_scale
 
 
@@ -34,6 +34,13 @@ def test_finds_a_sum():
 )
 def test_is_silent(recording):
     assert accumulation_scale(recording) == []
+
+
+def test_adam_with_clipping():
+    adam = loop(kind="Adam")
+    rows = [row for kind in KINDS for row in adam.rows(kind)]
+    [finding] = accumulation_scale(Recording.of([*rows, Clipping(step=3, max_norm=1.0)]))
+    assert "4 times sooner" in finding.message
 
 
 def test_does_not_judge_adam():

@@ -37,9 +37,15 @@ def test_accumulated() -> None:
     assert "a step every 4 batches" in finding.message
 
 
+def test_small_batches_accumulated_to_a_large_one() -> None:
+    [finding] = found(replace(LOADER, batches=45, batch_size=32), *steps(32, every=8))
+    assert "only 5.62 optimizer steps: batches of 32, and a step every 8 batches." in finding.message
+
+
 @pytest.mark.parametrize(
     "records",
     [
+        pytest.param([replace(LOADER, batches=45, batch_size=32), *steps(32, every=5)], id="160 samples a step"),
         pytest.param([replace(LOADER, batches=12, batch_size=120), *steps(120)], id="twelve steps"),
         pytest.param([replace(LOADER, batches=8, batch_size=100, size=800, drawn=800), *steps(100)], id="not large"),
         pytest.param([replace(LOADER, size=400, drawn=400, batches=1), *steps(400)], id="little data"),

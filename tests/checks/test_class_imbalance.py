@@ -40,6 +40,34 @@ def test_one_in_a_hundred_and_fifty_is_an_error() -> None:
     assert finding.severity is Severity.ERROR
 
 
+def validation(*counts: int) -> list[Record]:
+    values = tuple(label for label, count in enumerate(counts) for _ in range(count))
+    return [Labels(source="other", leaf="1", split="validation", values=values)]
+
+
+FOUR = replace(LOSS, classes=4)
+
+
+def test_a_class_that_only_validation_has() -> None:
+    [finding] = found(*labels(0, 300, 310, 290), *validation(40, 35, 30, 45), SHUFFLED, FOUR)
+    assert "Class 0 makes up 27% of the validation labels, and none of 900 training labels" in finding.message
+    assert finding.severity is None
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param([*labels(300, 310, 290), *validation(40, 35, 30, 2), FOUR], id="two samples"),
+        pytest.param([*labels(300, 310, 290), *validation(40, 35, 30, 30), replace(LOSS, classes=3)], id="no output"),
+        pytest.param([*labels(300, 310), *validation(0, 0, 40, 40), FOUR], id="other classes: open set"),
+        pytest.param([*labels(1, 300, 310, 290), *validation(1, 35, 30, 40), FOUR], id="one came"),
+        pytest.param([*labels(*[20] * 10), *validation(*[90] * 10, 9), replace(LOSS, classes=11)], id="a rare one"),
+    ],
+)
+def test_classes_need_not_be_the_same(records: list[Record]) -> None:
+    assert all("validation" not in f.message for f in found(*records, SHUFFLED))
+
+
 @pytest.mark.parametrize(
     "records",
     [

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nndoctor import Finding, Recording, Skip
-from nndoctor.records import Loader, Parameter, Record, Scan
+from nndoctor.records import Loader, Parameter, Record, Redraw, Scan
 from nndoctor_checks.dataset.few_examples import few_examples
 
 
@@ -26,9 +26,20 @@ def test_thirty_of_each() -> None:
     assert str(finding.where) == "train.py:9"
 
 
+REGRESSION = replace(SCAN, labels=(), counts=(), total=60, keyed=60, columns=64)
+
+
+def test_sixty_samples_without_classes() -> None:
+    [finding] = found(REGRESSION, LOADER, WEIGHT)
+    assert "60 samples of 64 numbers each" in finding.message
+
+
 @pytest.mark.parametrize(
     "records",
     [
+        pytest.param([replace(REGRESSION, columns=5), WEIGHT], id="of five numbers each"),
+        pytest.param([replace(REGRESSION, total=120, keyed=120), WEIGHT], id="pixels depend on each other"),
+        pytest.param([REGRESSION, WEIGHT, Redraw(loader="loader", values=0.9)], id="made anew each time"),
         pytest.param([replace(SCAN, counts=(60,) * 4, total=240, keyed=240), WEIGHT], id="sixty of each"),
         pytest.param([SCAN, replace(WEIGHT, numel=900)], id="a small model"),
         pytest.param(

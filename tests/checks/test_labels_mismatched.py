@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nndoctor import Finding, Recording, Skip
-from nndoctor.records import Collation, Loader, Pairing, Record
+from nndoctor.records import Collation, Loader, Pairing, Record, RowOrder
 from nndoctor_checks.dataset.labels_mismatched import labels_mismatched
 
 LEAF = Collation(loader="loader", leaf="1", role="target", compared=8, kept=4, moved=4, mispaired=4)
@@ -40,6 +40,34 @@ def test_two_loaders() -> None:
 )
 def test_is_silent(row: Record) -> None:
     assert found(row) == []
+
+
+def steps(own: int, count: int = 10, chance: float = 0.1) -> list[RowOrder]:
+    return [RowOrder(step=i, samples=32, own=own, by_chance=chance, file="train.py", line=20) for i in range(count)]
+
+
+def test_the_loop_moves_the_targets() -> None:
+    [finding] = found(*steps(3))
+    assert "9% of 320 samples" in finding.message
+    assert str(finding.where) == "train.py:20"
+
+
+def test_two_classes_hide_half() -> None:
+    assert found(*steps(17, chance=0.5))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param(steps(32), id="in order"),
+        pytest.param([*steps(32), *steps(3)], id="labels of others in a second loss: mixup"),
+        pytest.param(steps(26), id="a fifth exchanged on purpose"),
+        pytest.param([*steps(32, 10), *(replace(r, step=r.step + 10) for r in steps(3, 5))], id="in some steps"),
+        pytest.param(steps(3, 2), id="too few"),
+    ],
+)
+def test_the_loop_keeps_the_targets(rows: list[RowOrder]) -> None:
+    assert found(*rows) == []
 
 
 def test_skips_where_nothing_could_be_told_apart() -> None:

@@ -5,7 +5,19 @@ import math
 import pytest
 
 from nndoctor import Recording, Skip
-from nndoctor.records import LR_SWEEP, OBSERVE, OVERFIT, Experiment, Optimizer, Parameter, Record, Step, TensorStats
+from nndoctor.records import (
+    LR_SWEEP,
+    OBSERVE,
+    OVERFIT,
+    Backward,
+    Experiment,
+    LossCall,
+    Optimizer,
+    Parameter,
+    Record,
+    Step,
+    TensorStats,
+)
 from nndoctor_checks.training.learning_rate_too_low import learning_rate_too_low
 
 NOISE = [0.03, -0.05, 0.02, 0.04, -0.04, 0.0, -0.03, 0.05]
@@ -51,6 +63,27 @@ def test_finds_a_rate_of_which_ten_times_is_far_better():
 def test_finds_weights_that_hardly_change(ratio):
     [finding] = learning_rate_too_low(recording(STILL, None, None, *weights(ratio)))
     assert "1e-0" in finding.message
+
+
+def shrunk(factor, *, kind="SGD", reduction="mean") -> Recording:
+    """Return a loop at a usual rate whose losses are multiplied with a constant."""
+    tiny = [factor * loss for loss in STILL]
+    calls = [LossCall(step=i, function="cross_entropy", value=v, reduction=reduction) for i, v in enumerate(STILL)]
+    place = Backward(file="t.py", line=9)
+    optimizer = Optimizer(name="SGD#0", type=kind, lr=0.1)
+    return recording(tiny, None, None, *weights(1e-8, lr=0.1), *calls, place, optimizer, rates=[0.1] * 40)
+
+
+def test_finds_a_loss_that_is_made_tiny():
+    [finding] = learning_rate_too_low(shrunk(1e-6))
+    assert "multiplied by 1e-06 before `backward`, which makes the rate one of 1e-07" in finding.message
+    assert (finding.certain, finding.treatments, finding.where.line) == (True, (), 9)
+
+
+def test_a_factor_that_says_nothing():
+    assert learning_rate_too_low(shrunk(0.1)) == []  # as accumulation over ten batches has
+    assert learning_rate_too_low(shrunk(1e-6, kind="Adam")) == []
+    assert learning_rate_too_low(shrunk(1e-6, reduction="sum")) == []
 
 
 @pytest.mark.parametrize(

@@ -44,5 +44,24 @@ def test_is_silent(row: Coverage) -> None:
     assert found(row, LOADER) == []
 
 
+SUBSET = replace(ROW, sampler="SubsetRandomSampler", given=True, drawn=100, ever=100)
+
+
+def test_a_tenth_by_a_subset_sampler() -> None:
+    [finding] = found(SUBSET, LOADER)
+    assert "100 of 1,000" in finding.message
+
+
+def test_the_training_part_of_a_split_by_indices() -> None:
+    assert found(replace(SUBSET, drawn=800, ever=800), LOADER) == []
+
+
+def test_the_rest_is_for_validation_read_without_augmentation() -> None:
+    loader = replace(LOADER, dataset_type="Text", size=1000, drawn=100)
+    other = replace(loader, name="b", dataset="Text#1", drawn=900)
+    assert found(SUBSET, loader, other) == []
+    assert found(SUBSET, loader, replace(other, drawn=1000))
+
+
 def test_the_rest_may_be_for_another_loader() -> None:
     assert found(ROW, LOADER, replace(LOADER, name="b")) == []

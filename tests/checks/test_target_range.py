@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from nndoctor import Finding, Recording, Severity, Skip
-from nndoctor.records import OVERFIT, Batch, Event, LossCall, Record
+from nndoctor.records import OVERFIT, Batch, Event, Labels, Loader, LossCall, Record
 from nndoctor_checks.implementation.target_range import target_range
 
 CALL = LossCall(
@@ -88,3 +88,37 @@ def test_is_silent(records: list[Record]) -> None:
 def test_skips_a_run_without_loss() -> None:
     with pytest.raises(Skip):
         found()
+
+
+def stream(*present: int, each: int = 60) -> list[Record]:
+    values = [label for _ in range(each) for label in present]
+    return [
+        Labels(step=i, source="loader", leaf="1", values=tuple(values[s : s + 32]))
+        for i, s in enumerate(range(0, len(values), 32))
+    ]
+
+
+SHUFFLED = Loader(name="loader", order="shuffled", size=9000)
+
+
+def test_a_gap_among_the_labels() -> None:
+    rows = steps(replace(LABELS, target_max=3))
+    [finding] = found(*rows, *stream(1, 2, 3, each=70), SHUFFLED)
+    assert finding.severity is Severity.WARNING
+    assert "the label 0 never came" in finding.message
+    assert "subtract 1" in finding.advice
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param(stream(0, 1, 2, 3), id="all came"),
+        pytest.param(stream(1, 2, 3, each=20), id="too few seen"),
+        pytest.param(stream(2, 3, each=120), id="half of them: one task of several"),
+        pytest.param(
+            [*stream(1, 2, 3, each=70), Labels(split="validation", leaf="1", values=(0, 1))], id="another check's"
+        ),
+    ],
+)
+def test_no_gap_among_the_labels(records: list[Record]) -> None:
+    assert found(*steps(replace(LABELS, target_max=3)), *records, SHUFFLED) == []

@@ -56,8 +56,19 @@ def test_a_recurrent_network_may_need_the_order() -> None:
     assert finding.severity is Severity.WARNING
 
 
-def test_continuous_targets_in_order_are_a_note() -> None:
-    [finding] = found(*labels([i // 100 % 2 for i in range(1280)], continuous=True), IN_ORDER)
+def test_continuous_targets_in_order_are_a_warning() -> None:
+    waves = labels([i // 100 % 2 for i in range(1280)], continuous=True)
+    [finding] = found(*waves, IN_ORDER)
+    assert (finding.severity, finding.certain) == (Severity.WARNING, False)
+    layer = Module(name="gru", type="GRU", root="GRUNet", without_state=True)
+    [finding] = found(*waves, IN_ORDER, layer, Module(name="GRUNet", type="GRUNet", root="GRUNet"))
+    assert finding.severity is Severity.WARNING
+
+
+def test_continuous_targets_with_few_runs_are_a_note() -> None:
+    few = random.Random(0).choices(range(2), k=20)
+    some = [v for v in few for _ in range(10)]
+    [finding] = found(*labels(some, 16, continuous=True), IN_ORDER)
     assert finding.severity is Severity.NOTE
 
 

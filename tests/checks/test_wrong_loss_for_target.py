@@ -44,6 +44,40 @@ def test_finds(sick: LossCall, text: str) -> None:
     assert str(finding.where) == "a.py:7"
 
 
+@pytest.mark.parametrize("function", ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy"])
+def test_swapped_arguments(function: str) -> None:
+    [finding] = found(call(function, requires_grad=False, target_requires_grad=True))
+    assert "target first" in finding.message
+    assert finding.severity is None
+
+
+BINARY = Batch(role="target", dtype="float32", shape=(32,), min=0, max=1)
+ONE_EACH = {"input_shape": (32,), "target_shape": (32,), "target_min": 0.0, "target_max": 1.0}
+
+
+def test_absolute_error_on_labels_is_a_warning_squared_error_a_note() -> None:
+    [absolute] = found(call("l1_loss", **ONE_EACH), BINARY)
+    [squared] = found(call("mse_loss", **ONE_EACH), BINARY)
+    assert absolute.severity is Severity.WARNING
+    assert squared.severity is Severity.NOTE
+
+
+@pytest.mark.parametrize(
+    ("healthy", "batch"),
+    [
+        pytest.param(call("l1_loss", **ONE_EACH, graph=("SigmoidBackward0",)), BINARY, id="of probabilities"),
+        pytest.param(call("l1_loss", **{**ONE_EACH, "target_min": 1.0}), BINARY, id="one label for all: a critic"),
+        pytest.param(call("l1_loss", **ONE_EACH), replace(BINARY, role=""), id="labels of the loop's own"),
+        pytest.param(call("l1_loss", target_shape=(32, 64)), replace(BINARY, shape=(32, 64)), id="a mask"),
+        pytest.param(call("l1_loss", **ONE_EACH, target_is_input=True), BINARY, id="an autoencoder"),
+        pytest.param(call("kl_div", requires_grad=False, target_requires_grad=True), BINARY, id="reverse KL"),
+        pytest.param(call("cross_entropy", target_requires_grad=True), BINARY, id="learned targets"),
+    ],
+)
+def test_is_silent_on_what_looks_like_it(healthy: LossCall, batch: Batch) -> None:
+    assert found(healthy, batch) == []
+
+
 def test_class_labels_in_a_regression_are_a_warning() -> None:
     [finding] = found(call("mse_loss", target_max=4.0, input_shape=(32,), target_shape=(32,)), LABELS)
     assert finding.severity is Severity.WARNING

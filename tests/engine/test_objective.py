@@ -15,6 +15,7 @@ from nndoctor.records import (
     LossTarget,
     LossTerm,
     PassUse,
+    RowOrder,
     Step,
     StepDirection,
 )
@@ -23,6 +24,7 @@ Record = Callable[..., Recording]
 
 LOOP = """
 model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 2))
+other = nn.Sequential(nn.Linear(6, 2))
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01{options})
 for epoch in range(4):
     for x, y in DataLoader(data, batch_size=12, shuffle=True):
@@ -50,7 +52,9 @@ def losses(run: Recording, name: str) -> list[float]:
         ("torch.softmax(out, 1).topk(1)[1].squeeze(1)", True),
         ("y", False),
         ("F.one_hot(y).argmax(1)", False),
-        ("model(x).argmax(1)", False),
+        ("model(x).argmax(1)", True),
+        ("model(x + 0.1).argmax(1)", False),
+        ("other(x).argmax(1)", False),
     ],
 )
 def test_where_a_target_comes_from(record: Record, target: str, *, own: bool) -> None:
@@ -89,6 +93,17 @@ def test_summands_and_their_factors(record: Record) -> None:
     rows = [row for row in run.rows(LossTerm) if row.step == 1]
     assert {(row.loss, row.factor) for row in rows} == {("cross_entropy", 1.0), ("mse_loss", 5.0)}
     assert all(row.norm > 0 for row in rows)
+
+
+def test_a_heavy_penalty_beside_a_single_loss(record: Record) -> None:
+    body = "loss = F.cross_entropy(out, y) + {} * out.pow(2).mean()"
+    run = record(loop(body.format("200")))
+    rows = [row for row in run.rows(LossTerm) if row.step == 1]
+    assert {(row.loss, row.factor, row.largest) for row in rows} == {("cross_entropy", 1.0, 1.0), ("", 200.0, 200.0)}
+
+
+def test_a_light_penalty_is_not_compared(record: Record) -> None:
+    assert not record(loop("loss = F.cross_entropy(out, y) + 0.1 * out.pow(2).mean()")).rows(LossTerm)
 
 
 def test_summands_are_taken_apart_without_a_trace(record: Record) -> None:
@@ -143,6 +158,26 @@ def test_accumulated_passes_are_used(record: Record) -> None:
 def test_a_column_that_meets_a_vector(record: Record, expression: str, *, count: bool) -> None:
     run = record(loop(f"loss = F.cross_entropy(out, y) + ({expression}).mean()"))
     assert bool(run.rows(Broadcast)) is count
+
+
+@pytest.mark.parametrize(
+    ("body", "own"),
+    [
+        ("loss = F.cross_entropy(out, y)", 1.0),
+        ("loss = F.cross_entropy(out, y.roll(1, 0))", 0.5),
+        ("loss = F.nll_loss(out.log_softmax(1), y.flip(0))", 0.5),
+        ("order = torch.randperm(len(x)); loss = F.cross_entropy(model(x[order].float()), y[order])", None),
+        ("loss = F.cross_entropy(out, 1 - y)", None),
+    ],
+)
+def test_which_rows_a_loss_gets(record: Record, body: str, own: float | None) -> None:
+    rows = record(loop(body)).rows(RowOrder)
+    if own is None:
+        assert len(rows) <= 2
+        return
+    assert len(rows) == 7  # the first batch is known only when training has begun
+    share = sum(r.own for r in rows) / sum(r.samples for r in rows)
+    assert share == own or abs(share - own) < 0.25 < own < 1
 
 
 INNER = """

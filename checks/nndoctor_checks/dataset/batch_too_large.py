@@ -30,7 +30,8 @@ def batch_too_large(
 
     ## What it does
     Counts the optimizer steps that an epoch of the training loader has, from its length and from how often the
-    optimizer steps per batch. Warns if there are fewer than `few` although the batches have at least `large` samples.
+    optimizer steps per batch. Warns if there are fewer than `few` although each takes at least `large` samples, in one
+    batch or in several whose gradients are accumulated.
     Data sets below `min_size` samples, loops without a DataLoader and LBFGS, which wants all data at once, are exempt.
 
     ## Why is this bad?
@@ -66,7 +67,7 @@ def batch_too_large(
         size = max(s.batch_size for s in steps)
         number = min(1.0, often) * loader.batches
         drawn = max(loader.size, loader.drawn)
-        if not 0 < number < few or drawn < min_size or size < large or often > 1:
+        if not 0 < number < few or drawn < min_size or often > 1 or round(size / often) < large:
             continue
         yield Finding(
             message=f"An epoch of {drawn:,} samples has only {number:.3g} optimizer steps: batches of {size}"
@@ -76,7 +77,7 @@ def batch_too_large(
             where=SourceLine.of(loader),
             evidence=(
                 Measure("optimizer steps per epoch", number, f">= {few:g}"),
-                Measure("samples per batch", size, "32 to 128"),
+                Measure("samples per step", size / often, "32 to 128"),
             ),
         )
     if not judged:

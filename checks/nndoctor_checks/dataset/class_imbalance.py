@@ -6,17 +6,19 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, Table, check
-from nndoctor.records import TRAIN, Labels, LossCall
+from nndoctor.records import TRAIN, VALIDATION, Labels, LossCall
 from nndoctor_checks.batches import is_float, leaf_name, loader_named, place_of, training_batches
-from nndoctor_checks.label_streams import adversarial, different_batches, streams
+from nndoctor_checks.label_streams import adversarial, different_batches, representative, streams
 from nndoctor_checks.observed import observed
-from nndoctor_checks.runs_test import chance_of_so_few_runs
 from nndoctor_checks.tails import poisson_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nndoctor_checks.label_streams import Stream
+
+FEW = 5
+"""Samples of a class in the validation data, below which it may be a slip."""
 
 
 @check(
@@ -40,7 +42,9 @@ def class_imbalance(
     ## What it does
     Counts the labels of the training batches. Warns if the largest class is at least `ratio` times the smallest (an
     error from `severe` on), beyond what chance gives for the number of labels seen. A weighted sampler, class weights
-    in the loss and losses weighted sample by sample are taken as remedies. Classes that were never seen do not count.
+    in the loss and losses weighted sample by sample are taken as remedies. Warns as well of a class that the network
+    has an output for and the validation data has samples of, and of which no sample came in training, although a class
+    of half that share would have shown itself.
 
     ## Why is this bad?
     Always naming the largest class gives an accuracy that looks good, and the gradient of the few rare samples drowns
@@ -59,7 +63,8 @@ def class_imbalance(
 
     ## Known problems
     Where calibrated probabilities are wanted (click rates, risk), imbalance is a fact to be kept, not to be corrected.
-    Next-word targets are exempt: they follow Zipf's law.
+    Next-word targets are exempt: they follow Zipf's law. Open-set recognition and continual learning leave classes out
+    on purpose.
 
     ## References
     - Buda, Maki and Mazurowski, A systematic study of the class imbalance problem in CNNs, Neural Networks 2018
@@ -70,9 +75,11 @@ def class_imbalance(
         counts = Counter(stream.labels)
         if stream.continuous or counts.total() < min_labels or adversarial(run, stream.segment):
             continue
-        if not _representative(run, stream) or different_batches(run, stream) == 1:
+        if not representative(run, stream) or different_batches(run, stream) == 1:
             continue
         judged += 1
+        if gone := _missing(run, stream, counts, risk):
+            yield _without(run, stream, counts, gone)
         if len(counts) < 2 or _remedied(run, stream) or (len(counts) > many and _tokens(run, stream.segment)):
             continue
         largest, rarest = max(counts.values()), min(counts.values())
@@ -89,12 +96,24 @@ def _surely(rarest: int, largest: int, ratio: float, risk: float) -> bool:
     return poisson_at_most(rarest, largest / ratio) < risk
 
 
-def _representative(run: Recording, stream: Stream) -> bool:
-    """Whether what was seen stands for the data set: drawn at random, or nearly all of it, or without runs."""
-    loader = loader_named(run, stream.source)
-    if loader is not None and (loader.order == "shuffled" or 0 < 0.9 * loader.size <= len(stream.labels)):
-        return True
-    return chance_of_so_few_runs(stream.labels) > 1e-3
+def _missing(run: Recording, stream: Stream, counts: Counter[int], risk: float) -> dict[int, float]:
+    """Return the classes, with their share, that validation has and training ought to have shown by now, but has not.
+
+    Half of the share, as a class may be rarer in training. Few classes of many: else the two are different tasks.
+    """
+    seen: Counter[int] = Counter()
+    for row in run.rows(Labels):
+        same = (row.segment, row.leaf) == (stream.segment, stream.leaf) and row.source != stream.source
+        if same and row.split == VALIDATION and not row.continuous:
+            seen.update(row.values)
+    outputs = [c.classes for c in observed(run, LossCall) if c.split == TRAIN and c.segment == stream.segment]
+    shares = {label: n / seen.total() for label, n in seen.items() if n >= FEW and 0 <= label < max(outputs, default=0)}
+    gone = {
+        label: share
+        for label, share in shares.items()
+        if label not in counts and (1 - share / 2) ** counts.total() < risk / len(shares)
+    }
+    return gone if 2 * len(gone) < len(seen) else {}
 
 
 def _remedied(run: Recording, stream: Stream) -> bool:
@@ -135,4 +154,21 @@ def _finding(run: Recording, stream: Stream, counts: Counter[int], *, error: boo
             Table("labels seen", ("class", "count"), tuple((str(c), str(n)) for c, n in shown)),
         ),
         severity=Severity.ERROR if error else None,
+    )
+
+
+def _without(run: Recording, stream: Stream, counts: Counter[int], gone: dict[int, float]) -> Finding:
+    label, share = max(gone.items(), key=lambda item: item[1])
+    others = f" Nor did {len(gone) - 1} other classes come." if len(gone) > 1 else ""
+    return Finding(
+        title="A class that validation asks for is missing in the training data.",
+        message=f"Class {label} makes up {share:.0%} of the validation labels, and none of {counts.total()} training "
+        f"labels ({leaf_name(stream.leaf)}).{others}",
+        advice="Count the classes of the training set, `torch.unique(labels, return_counts=True)`, and look for the "
+        "filter, split or file that lost them; split with `stratify=labels`.",
+        where=place_of(run, stream.source),
+        evidence=(
+            Measure(f"training labels of class {label}", 0, f"about {share * counts.total():.0f}"),
+            Measure("training labels seen", counts.total()),
+        ),
     )

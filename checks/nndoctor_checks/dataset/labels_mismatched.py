@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
-from nndoctor.records import Collation, Loader, Pairing
+from nndoctor.records import Collation, Loader, Pairing, RowOrder
+from nndoctor_checks.observed import by_segment, observed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
-@check(
-    "labels-mismatched",
-    reason="R04",
-    severity=Severity.ERROR,
-    needs=[],
-    explains=[
+EXPLAINS = frozenset(
+    {
         "collapsed-predictions",
         "conflicting-labels",
         "ignores-input",
@@ -25,8 +23,13 @@ if TYPE_CHECKING:
         "loss-flat",
         "noisy-labels",
         "targets-unpredictable",
-    ],
+    }
 )
+IN_THE_LOOP = frozenset({"fails-on-solvable-data", "metric-at-chance"})
+"""What more comes of it if the loop itself puts the targets in another order: it does so with any data."""
+
+
+@check("labels-mismatched", reason="R04", severity=Severity.ERROR, needs=[], explains=sorted(EXPLAINS))
 def labels_mismatched(
     run: Recording,
     *,
@@ -39,7 +42,9 @@ def labels_mismatched(
     ## What it does
     Puts samples of the data set through the loader's `collate_fn` and looks which input and which target of the batch
     is whose. Where one loader gives the inputs and another the targets, finds the observed samples again in the two
-    data sets, and reports it if the target is that of the same index for less than `right` of them.
+    data sets, and reports it if the target is that of the same index for less than `right` of them. Where the rows of a
+    batch reach the model and the loss with their values as they were, reports a loop that put the targets in another
+    order than the inputs, in `right` of the steps and with no other loss in which they are in order.
 
     ## Why is this bad?
     The network is taught at random. On a small data set it learns the wrong labels by heart, and the training loss
@@ -62,16 +67,18 @@ def labels_mismatched(
     ```
 
     ## Known problems
-    Pairs that were already wrong in the data set are right to this check: see targets-unpredictable. What the loop
-    itself does with a batch (sorting it for a packed sequence) is not followed.
+    Pairs that were already wrong in the data set are right to this check: see targets-unpredictable. A loop that
+    changes the values of its inputs (mixup, augmentation) is not followed.
 
     ## References
     - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 4)
     - Andrej Karpathy, A Recipe for Training Neural Networks, 2019 (visualize just before the net)
     """
     pairs, leaves = run.rows(Pairing), [row for row in run.rows(Collation) if row.role == "target"]
-    if not pairs and not leaves:
+    order = observed(run, RowOrder)
+    if not pairs and not leaves and not order:
         raise Skip("no loader whose samples could be told apart gave both inputs and targets")
+    yield from _in_the_loop(order, right, min_samples)
     for leaf in leaves:
         if leaf.mispaired < 2 or leaf.mispaired < share * leaf.compared:
             continue
@@ -99,4 +106,35 @@ def labels_mismatched(
             "returns both, and iterate over one loader.",
             where=SourceLine.of(pair),
             evidence=tuple(evidence),
+        )
+
+
+def _in_the_loop(order: Sequence[RowOrder], right: float, min_samples: int) -> Iterator[Finding]:
+    """Report what the loop itself does to the order of a batch's targets."""
+    for rows in by_segment(order).values():
+        steps: defaultdict[int, list[RowOrder]] = defaultdict(list)
+        for row in rows:
+            steps[row.step].append(row)
+        # The best of a step counts: a second loss on the labels of others (mixup, negative pairs) is a method.
+        best = [max(several, key=lambda r: r.own / r.samples) for several in steps.values()]
+        moved = [r for r in best if r.own < right * r.samples]
+        samples = sum(r.samples for r in moved)
+        if len(moved) < 3 or len(moved) < right * len(best) or samples < min_samples:
+            continue
+        measured = sum(r.own for r in moved) / samples
+        chance = sum(r.by_chance * r.samples for r in moved) / samples
+        if measured - chance > (1 - chance) / 2:
+            continue  # most are in their place: some are exchanged on purpose
+        yield Finding(
+            message=f"The loop gives the loss the targets of the batch in another order than the model the inputs: "
+            f"{measured:.0%} of {samples} samples stand beside their own target or an equal one; by chance it would be "
+            f"{chance:.0%}.",
+            advice="Reorder inputs and targets with the same index, `x, y = x[order], y[order]`, or neither; look for "
+            "a `roll`, `flip`, `sort` or permutation of one of them.",
+            where=SourceLine.of(moved[-1]),
+            evidence=(
+                Measure("share of samples with their own target", measured, "1"),
+                Measure("the same in a random order", chance),
+            ),
+            explains=EXPLAINS | IN_THE_LOOP,
         )

@@ -8,7 +8,7 @@ from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check
 from nndoctor.records import Coverage, Loader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 @check(
@@ -22,6 +22,7 @@ def loader_skips_data(
     run: Recording,
     *,
     share: float = 0.95,  # of the samples; buckets and uneven batches may leave out a few
+    chosen: float = 0.5,  # of a subset by indices: a part smaller than that is no training split of anybody's
     growing: float = 1.05,  # a sampler that takes other samples in each pass reaches them all in time
     min_left: int = 2,  # passes left at the same batch; one may be a look at the data
 ) -> Iterator[Finding]:
@@ -29,8 +30,9 @@ def loader_skips_data(
 
     ## What it does
     Goes through the sampler of the training loader several times and counts the different samples it asks for. Warns
-    if they are less than `share` of the data set, `drop_last` aside, and the same in every pass. Warns as well if the
-    loader does not shuffle and the loop leaves each pass early, after the same number of batches.
+    if they are less than `share` of the data set, `drop_last` aside, and the same in every pass; for a
+    `SubsetRandomSampler`, whose indices were chosen, if they are less than `chosen`. Warns as well if the loader does
+    not shuffle and the loop leaves each pass early, after the same number of batches.
 
     ## Why is this bad?
     Data that was gathered and labelled is not used, and often it is a part of a kind: the last classes, the latest
@@ -52,8 +54,9 @@ def loader_skips_data(
     ```
 
     ## Known problems
-    Subsets made by `Subset`, `random_split` or `SubsetRandomSampler` are taken to be meant, as is a data set that
-    another loader goes through too. What a data set hides by its own length is not seen.
+    Subsets made by `Subset` or `random_split` are taken to be meant, as is a data set that another loader goes through
+    too, and a `SubsetRandomSampler` if another loader takes a part of a data set of the same kind and length. Learning
+    curves and trials with few labels leave data out on purpose. What a data set hides by its own length is not seen.
 
     ## References
     - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 3: check the data loader)
@@ -65,6 +68,8 @@ def loader_skips_data(
         wanted = row.total - row.dropped
         if loader is not None and any(r.dataset == loader.dataset and r.name != row.loader for r in loaders.values()):
             continue  # the rest may be theirs
+        if row.given and (row.ever >= chosen * wanted or _shares(row, list(loaders.values()))):
+            continue
         if row.drawn > 0 and row.ever < share * wanted and row.ever <= growing * row.drawn and row.passes > 1:
             yield _finding(
                 loader,
@@ -83,6 +88,15 @@ def loader_skips_data(
                 f"shuffle: only the first {seen:,} of {row.total:,} samples are ever trained on.",
                 "Remove the `break`, or shuffle (`shuffle=True`), so that other samples come first in each epoch.",
             )
+
+
+def _shares(row: Coverage, loaders: Sequence[Loader]) -> bool:
+    """Whether another loader takes a part of the same data, read anew: validation without augmentation is made so."""
+    kinds = {loader.dataset_type for loader in loaders if loader.name == row.loader}
+    return any(
+        r.name != row.loader and r.dataset_type in kinds and r.size == row.total and 0 <= r.drawn < r.size
+        for r in loaders
+    )
 
 
 def _finding(loader: Loader | None, measured: float, message: str, advice: str) -> Finding:

@@ -48,7 +48,8 @@ def unshuffled_data(
     Takes the labels of the training batches in the order in which they came and counts the runs of equal ones (the
     test of Wald and Wolfowitz, for any number of classes). Reports a loader that does not shuffle if there are far
     fewer runs than in random order and the batches differ in their classes for that reason (chi-square test). In order,
-    but without runs, is a note: the epochs are all alike.
+    but without runs, is a note: the epochs are all alike. For numeric targets, runs above and below their median are
+    counted; those are a warning at most, and a note where chance could do it.
 
     ## Why is this bad?
     Stochastic gradient descent takes each batch for a fair sample of the data. If a batch holds the first class and
@@ -65,8 +66,8 @@ def unshuffled_data(
     ```
 
     ## Known problems
-    Recurrent networks that carry their state from batch to batch need the order (a warning at most). Continual
-    learning presents tasks in order by design.
+    Recurrent networks that carry their state from batch to batch need the order (a warning at most); layers that are
+    never called with a state carry none. Continual learning presents tasks in order by design.
 
     ## References
     - Wald and Wolfowitz, On a Test Whether Two Samples are from the Same Population, 1940
@@ -116,12 +117,23 @@ def _first_class_only(run: Recording, stream: Stream, loader: Loader | None, ris
 
 
 def _recurrent(run: Recording, segment: int) -> bool:
-    return any(m.segment == segment and m.type.startswith(RECURRENT) for m in run.rows(Module))
+    """Whether a state may go from batch to batch: not in layers that never get one, nor in what is built of them."""
+    modules = [m for m in run.rows(Module) if m.segment == segment]
+    without = [m for m in modules if m.without_state]
+    return any(
+        m.type.startswith(RECURRENT)
+        and not any(w.root == m.name or f"{w.name}.".startswith(f"{m.name}.") for w in without)
+        for m in modules
+    )
 
 
 def _severity(run: Recording, stream: Stream, order: str, *, certain: bool) -> Severity | None:
     if stream.continuous:
-        return Severity.NOTE
+        return (
+            Severity.WARNING
+            if order == "sequential" and certain and not _recurrent(run, stream.segment)
+            else Severity.NOTE
+        )
     if _recurrent(run, stream.segment) or (order != "sequential" and not certain):
         return Severity.WARNING
     return None

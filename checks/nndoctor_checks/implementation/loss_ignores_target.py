@@ -36,10 +36,11 @@ def loss_ignores_target(
 
     ## What it does
     Reports a class loss that is all of the objective and whose target was computed from the very prediction that it
-    judges, and a loss whose target is a leaf of another batch than the one at hand, of which nothing else is used. If
-    no leaf of the batch was seen to reach a loss, two experiments repeat the first steps, the second with those leaves
-    drawn anew: if the losses differ, the targets do count and nothing is reported. If they do not, and a class loss
-    has as many outputs as the unused labels have classes, it is a warning.
+    judges (or from another pass of the same network over the same input), and a loss whose target is a leaf of another
+    batch than the one at hand, of which nothing else is used. If no leaf of the batch was seen to reach a loss, two
+    experiments repeat the first steps, the second with those leaves drawn anew: if the losses differ, the targets do
+    count and nothing is reported. If they do not, and a class loss has as many outputs as the unused labels have
+    classes, it is a warning.
 
     ## Why is this bad?
     A network that is told that its own answers are right becomes surer of them: the loss falls to zero, the training
@@ -149,8 +150,9 @@ def _looks_meant(run: Recording, segment: int, calls: Sequence[LossTarget]) -> s
     if not last.classes or not seen or len(networks(run, segment)) > 1 or len(list(training_calls(run))) > 1:
         return ""
     call = seen[-1]
-    if not 1 < call.distinct_targets < (call.target_shape or (0,))[0]:
-        return ""  # one class for all, or one for each sample: a pretext task
+    # One class for all, or one for each sample, is a pretext task. The network's own answers end in one class, too.
+    if not any(1 < c.distinct_targets < (c.target_shape or (0,))[0] for c in seen):
+        return ""
     for batch in observed(run, Batch):
         fits = batch.segment == segment and not batch.role and batch.dtype.startswith("int") and batch.min >= 0
         if fits and batch.shape == seen[min(batch.step, len(seen) - 1)].target_shape and batch.max == call.classes - 1:

@@ -36,8 +36,10 @@ def loss_term_imbalance(
     ## What it does
     Takes the objective apart into its summands and asks each that compares with a target for its gradient on the
     parameters that they share, in a few steps. Reports a pair of which one was more than `ratio` times larger in each.
-    Penalties, divergences and other terms without a target are not compared, nor is a term that the script itself
-    multiplies with a smaller number than the other, or that is nearly solved.
+    Not compared is a term that the script itself multiplies with a smaller number than the other, or that is nearly
+    solved. Penalties, divergences and other terms without a target count only if the script multiplies them with
+    `ratio` or more and if in half of the steps they asked for `ratio` times as much as the one term with a target: they
+    are satisfied soon, by a network that has given up the rest.
 
     ## Why is this bad?
     The shared layers follow the sum of the gradients. What asks a hundred times less loudly is not heard: its loss
@@ -55,11 +57,14 @@ def loss_term_imbalance(
     ```
 
     ## Known problems
-    Only losses of torch that are added up to one objective are seen, and only those that share parameters. An imbalance
-    that ends after the steps watched is reported all the same.
+    Only losses of torch that are added up to one objective are seen, and only those that share parameters. A main loss
+    that is written by hand is taken for a penalty if it is multiplied with a large number. An imbalance that ends after
+    the steps watched is reported all the same.
 
     ## References
     - [Chen et al., GradNorm, ICML 2018](https://arxiv.org/abs/1711.02257)
+    - [Bowman et al., Generating Sentences from a Continuous Space, 2016](https://arxiv.org/abs/1511.06349) (how the
+      divergence makes a variational autoencoder collapse, and its warm-up)
     - [Wang et al., Understanding and mitigating gradient pathologies in PINNs, 2021](https://arxiv.org/abs/2001.04536)
     """
     for segment, rows in by_segment(observed(run, LossTerm)).items():
@@ -71,6 +76,9 @@ def loss_term_imbalance(
             by_place[file, line].append(terms)
         for seen in by_place.values():
             if len(seen) < min_steps or len({tuple(sorted(terms)) for terms in seen}) > 1:
+                continue
+            if penalty := next((t for t in seen[-1].values() if not t.loss), None):
+                yield from _penalty(run, segment, seen, penalty, ratio)
                 continue
             last = max(seen[-1].values(), key=lambda t: t.norm)
             weakest = min(seen[-1].values(), key=lambda t: t.norm)
@@ -94,6 +102,32 @@ def _finding(
             Measure("gradient of one term / of the other", typical, f"<= {ratio:.3g}"),
             Table("terms in the last of these steps", ("loss", "factor", "norm of its gradient"), tuple(norms)),
         ),
+    )
+
+
+def _penalty(
+    run: Recording, segment: int, seen: Sequence[dict[int, LossTerm]], penalty: LossTerm, ratio: float
+) -> Iterator[Finding]:
+    """Report a term without a target whose constant makes it drown the one that has one."""
+    data = next(t for t in seen[-1].values() if t.loss)
+    ratios = [_ratio(terms, penalty.index, data.index) for terms in seen]
+    heavy = penalty.largest >= ratio and penalty.factor >= 0.1 * ratio * data.factor
+    if not heavy or not median(ratios) > ratio or _solved(run, segment, data):
+        return
+    typical = median(ratios)
+    norms = [(t.loss or "without a target", f"{t.factor:.3g}", f"{t.norm:.3g}") for t in seen[-1].values()]
+    yield Finding(
+        message=f"A term without a target is multiplied with {penalty.largest:.3g}, and on the {penalty.shared} "
+        f"parameters that it shares with {data.loss} its gradient is {typical:.3g} times as large, in the median of "
+        f"{len(seen)} steps.",
+        advice=f"Multiply it with less, about {penalty.largest / typical:.1g}, or raise the factor from 0 while the "
+        "training goes on (warm-up); log each term by itself.",
+        where=SourceLine.of(penalty),
+        evidence=(
+            Measure("gradient of one term / of the other", typical, f"<= {ratio:.3g}"),
+            Table("terms in the last of these steps", ("loss", "factor", "norm of its gradient"), tuple(norms)),
+        ),
+        certain=False,
     )
 
 

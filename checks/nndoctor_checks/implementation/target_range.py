@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from nndoctor import Finding, Measure, Quote, Recording, Severity, Skip, SourceLine, check
-from nndoctor.records import OVERFIT, TRAIN, Batch, Event, LossCall
+from nndoctor import Finding, Measure, Quote, Recording, Severity, Skip, SourceLine, check, names_shown
+from nndoctor.records import OVERFIT, TRAIN, VALIDATION, Batch, Event, Labels, LossCall
+from nndoctor_checks.label_streams import representative, streams
 from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, head, place, training_calls
 from nndoctor_checks.observed import observed
 
@@ -21,6 +23,8 @@ MOVING = ("Alias", "Clone", "ToCopy", "Expand", "Index", "Unbind", "Split")
 """Backward nodes of what moves values about and leaves them as they are."""
 RANGES = {"Relu": (0.0, math.inf), "Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0)}
 """What an output activation can reach."""
+MOST_CLASSES = 20
+"""With more, a rare one may not have come yet (words, species)."""
 
 
 @check(
@@ -62,6 +66,7 @@ def target_range(
 
     ## Known problems
     Only the last operation before the loss is looked at. Vocabularies that are padded on purpose are not noted.
+    Continual learning leaves classes out by design. A class that validation has is another check's: class-imbalance.
 
     ## References
     - Stanford CS231n, Convolutional Neural Networks for Visual Recognition, notes on neural networks: the output layer
@@ -158,6 +163,8 @@ def _fits(run: Recording, call: LossCall, fitted: float) -> bool:
 
 def _unused(run: Recording, calls: Sequence[LossCall], per_output: int) -> Iterator[Finding]:
     call = calls[-1]
+    if holes := _holes(run, call, per_output):
+        yield _unasked(call, holes)
     tokens = any(
         b.segment == call.segment and "input" in b.role and b.dtype.startswith(("int", "uint"))
         for b in observed(run, Batch)
@@ -175,3 +182,34 @@ def _unused(run: Recording, calls: Sequence[LossCall], per_output: int) -> Itera
             severity=Severity.NOTE,
             title="The network has outputs for labels that never occur.",
         )
+
+
+def _holes(run: Recording, call: LossCall, per_output: int) -> list[int]:
+    """Return the labels below the highest one that never came, of a few classes of which most did."""
+    holes: list[int] = []
+    for stream in streams(run):
+        counts = Counter(stream.labels)
+        if stream.continuous or stream.segment != call.segment or counts.total() < per_output * call.classes:
+            continue
+        elsewhere = {v for r in run.rows(Labels) if r.split == VALIDATION and r.leaf == stream.leaf for v in r.values}
+        absent = [label for label in range(max(counts)) if label not in counts and label not in elsewhere]
+        few = call.classes <= MOST_CLASSES and 0 < 2 * len(absent) < call.classes
+        if few and min(counts) >= 0 and max(counts) < call.classes and representative(run, stream):
+            holes += absent
+    return holes
+
+
+def _unasked(call: LossCall, holes: Sequence[int]) -> Finding:
+    shown = names_shown([str(label) for label in holes])
+    return Finding(
+        title="The network has outputs for labels that never occur.",
+        message=f"The network has {call.classes} outputs; the label{'s' if len(holes) > 1 else ''} {shown} never came, "
+        "though higher ones did.",
+        advice="Count the classes of the training set, `torch.unique(labels, return_counts=True)`: has a filter or a "
+        "split lost one?"
+        + (" If the labels begin at 1, subtract 1 and take one output away." if list(holes) == [0] else ""),
+        where=SourceLine.of(call),
+        evidence=(Measure("labels that never came", len(holes), "0"),),
+        severity=Severity.WARNING,
+        certain=False,
+    )

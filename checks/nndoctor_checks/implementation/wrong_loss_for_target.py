@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check
 from nndoctor.records import Batch, LossCall, Step
-from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, training_calls
+from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, head, training_calls
 from nndoctor_checks.observed import observed
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 REGRESSION = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+ORDERED = (*BINARY, "cross_entropy", "poisson_nll_loss")
+"""Losses in which prediction and target cannot change places. kl_div is none: its two directions are both in use."""
+BOUNDED = ("Sigmoid", "Tanh", "Softmax", "HardSigmoid", "Hardsigmoid", "Clamp")
+"""Backward nodes of what keeps a prediction within bounds: a score of probabilities, such as Brier's, is meant then."""
 Fault = tuple[str, str, Measure]
 CLASSES = "Give the network one output for each class and use `cross_entropy(logits, labels.long())`."
 
@@ -38,12 +42,17 @@ def wrong_loss_for_target(
     ## What it does
     Reports a cross-entropy over a single output column (its loss is always 0), a cross-entropy whose input lost its
     class dimension and is normalised over the batch, a `kl_div` whose input has values above 0 and so is not
-    log-probabilities, and a binary cross-entropy whose targets are whole numbers outside of 0 and 1. It is a warning if
-    a regression loss gets integer class labels 0, 1, 2, ...
+    log-probabilities, and a binary cross-entropy whose targets are whole numbers outside of 0 and 1. A cross-entropy
+    got its arguments in the wrong order if what it takes for the target carries the gradient and its input does not.
+    It is a warning if a regression loss gets integer class labels 0, 1, 2, ..., or if the absolute error compares a
+    bare output with labels that are all 0 or 1, one for each sample; other regression losses on such labels are noted.
 
     ## Why is this bad?
     The loss has its lowest value somewhere else than at the right answer, or has no lowest value at all: a softmax over
-    one column is 1 whatever the network says, binary cross-entropy with a target of 2 falls without end.
+    one column is 1 whatever the network says, binary cross-entropy with a target of 2 falls without end, and with
+    swapped arguments it is linear in the prediction: it falls without end, too. The absolute error asks for the median
+    of the labels, which is the more frequent class and nothing between; the answer then lies about 0 or 1 and has to
+    be compared with 0.5, while a logit is compared with 0.
 
     ## Example
     ```python
@@ -58,11 +67,13 @@ def wrong_loss_for_target(
     ```
 
     ## Known problems
-    Whether whole numbers are classes or an ordered quantity (a rating) cannot be seen, hence only a warning.
+    Whether whole numbers are classes or an ordered quantity (a rating) cannot be seen, hence only a warning. The
+    squared error on labels of 0 and 1 is a classifier as good as others if its answers are compared with 0.5.
 
     ## References
     - [PyTorch, CrossEntropyLoss](https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
     - [PyTorch, KLDivLoss](https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html)
+    - [Hui and Belkin, Evaluation of Neural Architectures Trained with Square Loss, 2021](https://arxiv.org/abs/2006.07322)
     """
     sizes = {(s.segment, s.step): s.batch_size for s in observed(run, Step)}
     for calls in training_calls(run):
@@ -88,10 +99,37 @@ def wrong_loss_for_target(
                 severity=Severity.WARNING,
                 certain=False,
             )
+        elif _binary_labels(run, calls, min_share):
+            yield _regressed(calls)
+
+
+def _regressed(calls: Sequence[LossCall]) -> Finding:
+    call = calls[-1]
+    absolute = call.function == "l1_loss"
+    return Finding(
+        message=f"{call.function} compares a bare output with labels that are all 0 or 1, in {len(calls)} calls: "
+        + (
+            "the absolute error is smallest at the more frequent label, with nothing between the two."
+            if absolute
+            else "the output is no logit, and is to be compared with 0.5."
+        ),
+        advice="For two classes use `binary_cross_entropy_with_logits(output, y.float())`, whose output is a logit: "
+        "above 0 means 1.",
+        where=SourceLine.of(call),
+        evidence=(Measure("different labels", 2, "a quantity"),),
+        severity=Severity.WARNING if absolute else Severity.NOTE,
+        certain=False,
+    )
 
 
 def _fault(call: LossCall, sizes: dict[tuple[int, int], int], positive: float) -> Fault | None:
     """Return message, advice and number of a loss that cannot be right, None for others."""
+    if call.function in ORDERED and call.target_requires_grad and not call.requires_grad:
+        return (
+            f"{call.function} gets its target first and the prediction second: only the second carries a gradient",
+            f"The prediction comes first: `{call.function}(output, target)`.",
+            Measure("inputs with a gradient", 0, "all, and no target"),
+        )
     if call.function == "cross_entropy":
         return _cross_entropy(call, sizes.get((call.segment, call.step), 0))
     if call.function == "kl_div" and positive < call.input_max < math.inf:
@@ -138,3 +176,20 @@ def _indices(run: Recording, calls: Sequence[LossCall], most: int) -> bool:
         if b.segment == calls[-1].segment and b.role == "target" and b.dtype.startswith(("int", "uint"))
     ]
     return bool(whole) and max((b.max for b in whole if math.isfinite(b.max)), default=math.nan) == top
+
+
+def _binary_labels(run: Recording, calls: Sequence[LossCall], share: float) -> bool:
+    """Whether a regression without bounds gets labels from the data that are 0 and 1, one for each sample."""
+    call = calls[-1]
+    if call.function not in REGRESSION or len(calls) < 3 or any(n.startswith(BOUNDED) for n in head(call.graph)):
+        return False
+    both = [c for c in calls if c.target_integral and c.target_min == 0 and c.target_max == 1 and not c.target_is_input]
+    if len(both) < share * len(calls):
+        return False
+    sizes = {math.prod(b.shape) for b in observed(run, Batch) if _labels(b, call.segment)}
+    return all(math.prod(c.target_shape) in sizes for c in both)
+
+
+def _labels(batch: Batch, segment: int) -> bool:
+    one_each = bool(batch.shape) and math.prod(batch.shape) == batch.shape[0] > 1
+    return batch.segment == segment and batch.role == "target" and one_each and batch.min == 0 and batch.max == 1

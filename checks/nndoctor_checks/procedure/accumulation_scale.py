@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
-from nndoctor.records import OBSERVE, TRAIN, Backward, LossCall, Optimizer, OptimizerStep, Step
+from nndoctor.records import OBSERVE, TRAIN, Backward, Clipping, LossCall, Optimizer, OptimizerStep, Step
 from nndoctor_checks.observed import observed
 
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ def accumulation_scale(
     """Gradients of several micro-batches are added up and not divided by their number.
 
     ## What it does
-    Recognises loops in which SGD steps after every k-th batch only, and compares the loss on which `backward` is
-    called with the mean over the batch that the loss function returned. If they are equal, nothing was divided by k.
+    Recognises loops in which the optimizer steps after every k-th batch only, and compares the loss on which `backward`
+    is called with the mean over the batch that the loss function returned. If they are equal, nothing was divided by k.
 
     ## Why is this bad?
-    The step is k times as long as that of one batch of the same total size: whoever changes the number of micro-batches
-    (to fit another GPU) changes the learning rate with it.
+    The step of SGD is k times as long as that of one batch of the same total size: whoever changes the number of
+    micro-batches (to fit another GPU) changes the learning rate with it. Adam and its like divide by the size of the
+    gradient and are judged only if the gradients are clipped: the bound is then reached k times sooner.
 
     ## Example
     ```python
@@ -53,12 +54,16 @@ def accumulation_scale(
     - Goyal et al., Accurate, Large Minibatch SGD, 2017 (section 3: subtleties and pitfalls of distributed SGD)
     """
     judged = False
-    plain = {o.name for o in run.rows(Optimizer) if o.type in SCALED}
+    types = {o.name: o.type for o in run.rows(Optimizer)}
+    clipped = {c.segment for c in observed(run, Clipping)}
     every = observed(run, OptimizerStep)
     for segment in dict.fromkeys(s.segment for s in every):
         taken = [s for s in every if s.segment == segment]
         iterations = [s for s in observed(run, Step) if s.segment == segment and s.backwards > 0]
-        if len({s.optimizer for s in taken}) != 1 or taken[0].optimizer not in plain or len(taken) < min_steps:
+        if len({s.optimizer for s in taken}) != 1 or len(taken) < min_steps:
+            continue
+        scaled = types.get(taken[0].optimizer) in SCALED
+        if not scaled and segment not in clipped:
             continue
         judged = True
         passes = round(median(s.backwards for s in taken))
@@ -68,14 +73,15 @@ def accumulation_scale(
         if abs(ratio - 1) <= same:
             yield Finding(
                 message=f"The gradients of {passes} batches are added up for each step of {taken[0].optimizer}, and "
-                f"their losses are not divided by {passes}.",
+                f"their losses are not divided by {passes}."
+                + ("" if scaled else f" What they are clipped to is reached {passes} times sooner."),
                 advice=f"Divide the loss by the number of micro-batches before `backward`: `(loss / {passes})."
                 "backward()`; the learning rate then means the same for any number of them.",
                 where=SourceLine.of(next((b for b in run.rows(Backward) if b.segment == segment), None)),
                 evidence=(Measure("loss of `backward` / loss of the batch", ratio, f"{1 / passes:.3g}"),),
             )
     if not judged:
-        raise Skip("no SGD was seen that steps several times")
+        raise Skip("no SGD was seen that steps several times, nor clipping")
 
 
 def _ratio(run: Recording, segment: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
@@ -50,7 +51,7 @@ def not_reproducible(run: Recording) -> Iterator[Finding]:
     if not any(row.seeded for row in rows):
         raise Skip("the script sets no seed")
     for row in rows:
-        if row.seeded and row.again > 0:
+        if row.seeded and 0 < row.again < math.inf:
             yield Finding(
                 message=f"Two passes of one batch through {row.module}, from the same state of buffers and random "
                 f"generators, differ by {row.again:.2g} of the output's norm, although a seed is set.",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
-from nndoctor.records import OBSERVE, OVERFIT, Optimizer, Step
-from nndoctor_checks.descent import Descent, attempts, descent, middle
+from nndoctor.records import OBSERVE, OVERFIT, Backward, Optimizer, Step
+from nndoctor_checks.descent import Descent, attempts, descent, factor_of, middle
 from nndoctor_checks.rate_range import RateRange, evidence, swept
 from nndoctor_checks.tensors import gradient_sizes, matrices, update_ratios
 
@@ -54,8 +55,9 @@ def learning_rate_too_low(
     least `steeper` times as much at ten times the rate. Rates that are too low by many orders of magnitude show no
     descent at ten times either: then the evidence is that all weights change by less than `slowest` of their size per
     step, at a rate below 1e-4 (1e-5 for Adam and its like), or that one repeated batch does not move either and in the
-    range test (the rate is raised step by step) the loss falls steepest at `far` times the rate. A rate that is being
-    warmed up is exempt.
+    range test (the rate is raised step by step) the loss falls steepest at `far` times the rate. A constant that the
+    loss is multiplied with counts as part of the rate, but with Adam and its like, which divide it out again. A rate
+    that is being warmed up is exempt.
 
     ## Why is this bad?
     The direction is right, but the steps are too short: with a rate a hundred times too low, a training of one hour
@@ -88,8 +90,12 @@ def learning_rate_too_low(
             continue
         tried = attempts(run, segment)
         user, tenfold = tried.get(OVERFIT), tried.get(TENFOLD)
-        ratio = _typical_ratio(run, segment)
-        if ratio < slowest:
+        factor = factor_of(run, own, segment)
+        shrunk = factor if 0 < factor < 1 else 1.0
+        ratio = _typical_ratio(run, segment, shrunk)
+        if ratio < slowest and own.lr * shrunk < TINY <= own.lr:
+            yield _shrunk(run, segment, own, shrunk, ratio)
+        elif ratio < slowest:
             yield _finding(
                 run, segment, [own], f"all weights change by about {ratio:.1g} of their size per step", ratio
             )
@@ -140,10 +146,11 @@ def _far_below(own: Descent, user: Descent | None, found: RateRange, moved: floa
     return user is not None and not user.diverged and _still(user, moved) and found.steepest >= far * own.lr
 
 
-def _typical_ratio(run: Recording, segment: int) -> float:
+def _typical_ratio(run: Recording, segment: int, factor: float) -> float:
     """Return the median update / weight, or NaN where the learning rate is not to blame for it.
 
-    An update too small to change a float32 weight at all is estimated from the rate and the gradient.
+    `factor` is what the loss is multiplied with: but for the adaptive ones, the rate in effect is smaller by it. An
+    update too small to change a float32 weight at all is estimated from the rate and the gradient.
     """
     measured = {n: median(r for _, r in values) for n, values in update_ratios(run, segment).items()}
     sizes = gradient_sizes(run, segment)
@@ -153,11 +160,27 @@ def _typical_ratio(run: Recording, segment: int) -> float:
         if p.name not in measured or not p.std > 0 or not sizes.get(p.name, 0.0) > 0:
             continue
         adaptive = any(word in types.get(p.optimizer, "") for word in ADAPTIVE)
-        if not 0 < p.lr < (TINY_ADAPTIVE if adaptive else TINY):
+        if not 0 < (p.lr if adaptive else p.lr * factor) < (TINY_ADAPTIVE if adaptive else TINY):
             return math.nan
         estimate = p.lr * (1.0 if adaptive else sizes[p.name]) / p.std
         found.append(measured[p.name] or estimate)
     return middle(found)
+
+
+def _shrunk(run: Recording, segment: int, own: Descent, factor: float, ratio: float) -> Finding:
+    """Return the finding of a usual rate that a factor of the loss makes tiny."""
+    usual = _finding(run, segment, [own], f"all weights change by about {ratio:.1g} of their size per step", ratio)
+    backward = next((b for b in run.rows(Backward) if b.segment == segment and b.experiment == OBSERVE), None)
+    return replace(
+        usual,
+        message=f"{usual.message[:-1]}. The loss is multiplied by {factor:.3g} before `backward`, which makes the rate "
+        f"one of {own.lr * factor:.2g}.",
+        advice="Take the constant out of the loss: `loss.backward()`.",
+        where=SourceLine.of(backward),
+        evidence=(Measure("factor of the loss", factor, "about 1"), *usual.evidence),
+        certain=True,  # both factor and steps are measured
+        treatments=(),  # no rate that may be tried makes up for it
+    )
 
 
 def _finding(run: Recording, segment: int, courses: list[Descent], story: str, ratio: float) -> Finding:

@@ -1,0 +1,131 @@
+"""What the loop does with the rows of a batch: do input and target of a sample still go together at the loss?
+
+The batch as the loader gave it is known; where its rows arrive in the model and in the loss with their values as they
+were, each can be told to be which.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nndoctor.feeds.tree import leaves
+from nndoctor.fingerprint import row_hashes
+from nndoctor.places import user_place
+from nndoctor.records import OBSERVE, RowOrder
+from nndoctor.session import Call, Listener, Session
+
+if TYPE_CHECKING:
+    from nndoctor.conductor import Conductor
+    from nndoctor.probes.batches import Batches
+
+MOST_ROWS = 1024
+COLUMNS = 64
+"""Values of a row that are compared."""
+FEW_ROWS = 4
+"""Of which little can be told."""
+
+
+class Pairs(Listener):
+    """Records `RowOrder`."""
+
+    def __init__(self, session: Session, conductor: Conductor, batches: Batches) -> None:
+        self.session = session
+        self.conductor = conductor
+        self.batches = batches
+        self._places: list[Tensor | None] = []
+        """By input of the models: the row of the batch that each of its rows is; None where that is not known."""
+        self._rows: list[RowOrder] = []
+
+    def outer_call(self, call: Call) -> None:
+        """See which rows a model gets."""
+        if not call.grad or not self._looks() or next(call.module.parameters(), None) is None:
+            return
+        for _, tensor in (*leaves(call.args), *leaves(call.kwargs)):
+            given = self._given(tensor)
+            if given is not None:
+                self._places.append(_places(given, rows(tensor)))
+
+    def target(self, tensor: Tensor) -> None:
+        """See which rows a loss gets as its target."""
+        leaf = self.batches.of(tensor)
+        if not self._looks() or not self._places or leaf is None or leaf.input:
+            return  # the next row of what was fed is a target in its own right
+        first = self._places[0]
+        if first is None or any(p is None or not torch.equal(p, first) for p in self._places):
+            return
+        given, taken = self._given(tensor), rows(tensor)
+        if given is None or taken is None or taken.shape != given.shape or remapped(given, taken):
+            return
+        if not same_rows(given, taken):
+            return
+        file, line, function = user_place()
+        expected = given[first]
+        self._rows.append(
+            RowOrder(
+                samples=len(given),
+                own=int((expected == taken).all(dim=1).sum()),
+                by_chance=_by_chance(given),
+                file=file,
+                line=line,
+                function=function,
+            )
+        )
+
+    def step_ended(self) -> None:
+        """Record what led to a training step."""
+        for row in self._rows:
+            self.session.add(row)
+        self.new_data()
+
+    def new_data(self) -> None:
+        """What ran before is no part of a training step."""
+        self._places, self._rows = [], []
+
+    def _looks(self) -> bool:
+        return self.session.experiment == OBSERVE and self.conductor.feed == "loader"
+
+    def _given(self, tensor: Tensor) -> Tensor | None:
+        """Return the rows of the leaf that a tensor was made of, as the loader gave them."""
+        leaf, content = self.batches.of(tensor), self.conductor.store.content
+        if leaf is None or len(content) != self.session.step + 1 or len(content[-1]) != 1:
+            return None
+        return rows(dict(leaves(content[-1][0])).get(leaf.path))
+
+
+def rows(tensor: Tensor | None) -> Tensor | None:
+    """Return some values of each row in float64, None of what has too few rows or too many."""
+    if tensor is None or tensor.dim() == 0 or tensor.is_complex() or not FEW_ROWS <= len(tensor) <= MOST_ROWS:
+        return None
+    flat = tensor.detach().reshape(len(tensor), -1)
+    return flat[:, :: max(1, flat.shape[1] // COLUMNS)].cpu().double() if flat.shape[1] else None
+
+
+def _places(given: Tensor, taken: Tensor | None) -> Tensor | None:
+    if taken is None or taken.shape != given.shape:
+        return None
+    if torch.equal(given, taken):
+        return torch.arange(len(given))
+    known = {key: place for place, key in enumerate(row_hashes(given))}
+    found = [known.get(key, -1) for key in row_hashes(taken)]
+    return torch.tensor(found) if len(known) == len(given) and sorted(found) == list(range(len(given))) else None
+
+
+def same_rows(given: Tensor, taken: Tensor) -> bool:
+    """Whether both hold the same rows, in whatever order."""
+    return sorted(row_hashes(given)) == sorted(row_hashes(taken))
+
+
+def remapped(given: Tensor, taken: Tensor) -> bool:
+    """Whether each label has become one other label (a renumbering), and not that of another sample."""
+    labels = len(torch.unique(given, dim=0))
+    together = len(torch.unique(torch.cat([given, taken], dim=1), dim=0))
+    return labels < len(given) and together == labels and not torch.equal(given, taken)
+
+
+def _by_chance(given: Tensor) -> float:
+    """Return the share of rows that would be right in a random order."""
+    counts = torch.unique(given, dim=0, return_counts=True)[1].double()
+    return float((counts / counts.sum()).square().sum())

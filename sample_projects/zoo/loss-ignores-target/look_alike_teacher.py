@@ -1,0 +1,46 @@
+# expect: nothing
+"""A small student learns digits from the answers of a teacher that was trained before, not from the labels."""
+
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+X, y = load_digits(return_X_y=True)
+X, y = torch.tensor(X, dtype=torch.float32), torch.tensor(y)
+order = torch.randperm(len(X))
+X, y = X[order], y[order]
+X = (X - X[:1400].mean()) / X[:1400].std()
+x_val, y_val = X[1400:], y[1400:]
+
+loader = DataLoader(TensorDataset(X[:1400], y[:1400]), batch_size=32, shuffle=True)
+teacher = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+criterion = nn.CrossEntropyLoss()
+
+optimizer = torch.optim.Adam(teacher.parameters(), lr=2e-3)
+for epoch in range(4):
+    for images, labels in loader:
+        optimizer.zero_grad()
+        criterion(teacher(images), labels).backward()
+        optimizer.step()
+teacher.eval().requires_grad_(False)
+
+model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+for epoch in range(6):
+    model.train()
+    total = 0.0
+    for images, _ in loader:
+        answers = teacher(images).argmax(
+            dim=1
+        )  # its scores are let go of; the student's may take their place
+        optimizer.zero_grad()
+        loss = criterion(model(images), answers)
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
+    model.eval()
+    with torch.no_grad():
+        accuracy = (model(x_val).argmax(1) == y_val).float().mean().item()
+    print(f"epoch {epoch}: loss {total / len(loader):.3f}, val accuracy {accuracy:.3f}")
