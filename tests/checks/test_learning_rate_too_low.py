@@ -99,3 +99,14 @@ def test_the_range_test_tells_of_a_rate_far_below():
     assert learning_rate_too_low(recording(STILL, [2.3] * 40, None, *sweep(first=-8.5))) == []
     assert learning_rate_too_low(recording(STILL, falling(0.5), None, *sweep())) == []
     assert learning_rate_too_low(recording(FALLS, [2.3] * 40, None, *sweep())) == []
+
+
+def test_a_loss_that_creeps_and_ten_times_the_rate_in_proportion():
+    creeps, long, tenfold = falling(0.06), falling(0.3, steps=300), falling(0.9)
+    [finding] = learning_rate_too_low(recording(creeps, long, tenfold, *sweep()))
+    assert "in 100 steps on one batch" in finding.message
+    assert learning_rate_too_low(recording(creeps, long, tenfold)) == []  # no range test
+    assert learning_rate_too_low(recording(creeps, long, tenfold, *sweep(first=-8.5))) == []  # it is not far below
+    assert learning_rate_too_low(recording(creeps, long, falling(0.3), *sweep())) == []  # ten times gains little
+    assert learning_rate_too_low(recording(falling(0.3), long, tenfold, *sweep())) == []  # it moves well enough
+    assert learning_rate_too_low(recording(creeps, None, None, *sweep())) == []  # the batch was fitted, or not tried

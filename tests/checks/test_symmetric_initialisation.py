@@ -31,9 +31,19 @@ def test_finds_zeros_that_never_get_a_gradient():
     assert "weights of 0" in finding.message
 
 
+def test_finds_gates_of_which_each_is_one_unit():
+    [finding] = symmetric_initialisation(
+        Recording.of([*STEPS, OTHER, weight(name="gru.weight_hh_l0", module_type="GRU", distinct_units_end=3)])
+    )
+    assert "gru.weight_hh_l0" in finding.message
+
+
 @pytest.mark.parametrize(
     "fields",
     [
+        pytest.param({"distinct_units_end": 3, "absmax": 0.0}, id="zeros of which two rows were used"),
+        pytest.param({"distinct_units_end": 3, "module_type": "Embedding"}, id="an embedding"),
+        pytest.param({"distinct_units_end": 3, "units": 8, "shape": (8, 256)}, id="too few units to tell"),
         pytest.param({"distinct_units_end": 64}, id="a last layer that separates"),
         pytest.param({"distinct_units": 64, "distinct_units_end": 64}, id="random"),
         pytest.param({"requires_grad": False}, id="frozen"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def learning_rate_too_low(
     steeper: float = 5.0,  # at ten times the rate; 10 where the descent is a plane
     slowest: float = 1e-6,  # update / weight; a thousandth of the usual 1e-3
     far: float = 100.0,  # times the rate: there the range test falls steepest; 10 is where a good rate lies below it
+    slow: float = 0.1,  # of the loss fell in all observed steps: it moves, but at this pace for a very long time
 ) -> Iterator[Finding]:
     """The learning rate is so low that the loss hardly moves.
 
@@ -56,6 +58,10 @@ def learning_rate_too_low(
     step, at a rate below 1e-4 (1e-5 for Adam and its like), or that one repeated batch does not move either and in the
     range test (the rate is raised step by step) the loss falls steepest at `far` times the rate. A rate that is being
     warmed up is exempt.
+
+    A loss that falls, but by less than `slow` of itself, is reported where three things agree: one repeated batch is
+    not fitted, at ten times the rate it falls `steeper` times as much in the same number of steps (the descent is still
+    a plane there, and no step is too long), and in the range test it falls steepest at `far` times the rate.
 
     ## Why is this bad?
     The direction is right, but the steps are too short: with a rate a hundred times too low, a training of one hour
@@ -84,10 +90,14 @@ def learning_rate_too_low(
         if own is None or own.diverged or not own.lr > 0 or _warming(run, segment) or len(own.losses) < 8:
             continue
         judged = True
-        if not _still(own, moved):
-            continue
         tried = attempts(run, segment)
-        user, tenfold = tried.get(OVERFIT), tried.get(TENFOLD)
+        user, tenfold, found = tried.get(OVERFIT), tried.get(TENFOLD), swept(run, segment)
+        if not _still(own, moved):
+            if found is None or user is None or tenfold is None or not found.steepest >= far * own.lr:
+                continue
+            if _creeps(own, user, tenfold, slow, steeper):
+                yield _finding(run, segment, [own, user, tenfold], _pace(user, tenfold, found), math.nan)
+            continue
         ratio = _typical_ratio(run, segment)
         if ratio < slowest:
             yield _finding(
@@ -99,7 +109,7 @@ def learning_rate_too_low(
             )
             story += f"to {user.end:.4g}"
             yield _finding(run, segment, [own, user, tenfold], story, math.nan)
-        elif (found := swept(run, segment)) is not None and _far_below(own, user, found, moved, far):
+        elif found is not None and _far_below(own, user, found, moved, far):
             story = f"raised step by step, it made the loss fall steepest at {found.steepest:.1g}"
             yield _finding(run, segment, [own], story, math.nan)
     if not judged:
@@ -133,6 +143,26 @@ def _steeper(user: Descent, tenfold: Descent, moved: float, steeper: float) -> b
     fall, noise = _fall(tenfold)
     least = max(moved * abs(user.start), 3 * noise, steeper * max(_fall(user)[0], 0.0))
     return fall >= least
+
+
+def _creeps(own: Descent, user: Descent, tenfold: Descent, slow: float, steeper: float) -> bool:
+    """Whether the loss falls, slowly, and at ten times the rate in proportion: the rate alone sets the pace."""
+    fall, noise = _fall(tenfold)
+    least = max(2 * slow * abs(user.start), 3 * noise, steeper * _fall(_as_long(user, tenfold))[0])
+    return not (user.diverged or tenfold.diverged) and _fall(own)[0] <= slow * abs(own.start) and fall >= least
+
+
+def _as_long(course: Descent, other: Descent) -> Descent:
+    """Return the first steps of a course, as many as the other has: it may have gone on for longer."""
+    return replace(course, losses=course.losses[: len(other.losses)])
+
+
+def _pace(user: Descent, tenfold: Descent, found: RateRange) -> str:
+    return (
+        f"in {len(tenfold.losses)} steps on one batch it fell from {tenfold.start:.4g} to {tenfold.end:.4g} at ten "
+        f"times the rate, at yours to {_as_long(user, tenfold).end:.4g}; raised step by step, it made the loss fall "
+        f"steepest at {found.steepest:.1g}"
+    )
 
 
 def _far_below(own: Descent, user: Descent | None, found: RateRange, moved: float, far: float) -> bool:

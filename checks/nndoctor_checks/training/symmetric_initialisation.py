@@ -42,14 +42,16 @@ def symmetric_initialisation(
     run: Recording,
     *,
     min_steps: int = 5,  # layers behind a zero-initialised one get their first gradient in step 1, or 2 with a warm-up
+    gates: int = 4,  # of an LSTM: nothing in common use puts more of them into one matrix
 ) -> Iterator[Finding]:
     """All units of a layer start as copies of each other and stay so.
 
     ## What it does
     Compares the rows of each trainable weight matrix (one per output unit) before training and after the observed
     steps. Reports layers whose rows were all equal at the start and are all equal still, after at least `min_steps`
-    steps in which the network was trained. A last layer or a residual branch that starts at zero is fine: its units
-    get different gradients and separate at once.
+    steps in which the network was trained. Where one matrix holds the weights of several gates (a GRU has three, an
+    LSTM four), the units of each gate are copies: one vector at the start, no more than `gates` at the end. A last
+    layer or a residual branch that starts at zero is fine: its units get different gradients and separate at once.
 
     ## Why is this bad?
     Units with the same weights give the same output and so get the same gradient. They move together forever: a layer
@@ -80,7 +82,9 @@ def symmetric_initialisation(
         judged = True
         owned = any(p.optimizer for p in rows)
         broken = bool(accidents(run, segment))  # rows full of NaN tell nothing about zeros that would have separated
-        same = [p for p in rows if _symmetric(p) and (p.optimizer or not owned) and not (broken and p.absmax == 0)]
+        same = [
+            p for p in rows if _symmetric(p, gates) and (p.optimizer or not owned) and not (broken and p.absmax == 0)
+        ]
         if same:
             yield _finding(same, rows)
     if not judged:
@@ -92,30 +96,38 @@ def _steps_taken(run: Recording, segment: int) -> int:
     return sum(s.backwards > 0 for s in steps)
 
 
-def _symmetric(p: Parameter) -> bool:
-    """Whether a weight matrix has several units, and only one kind of them from start to end."""
+def _symmetric(p: Parameter, gates: int) -> bool:
+    """Whether a weight matrix has several units, and only one kind of them from start to end (one for each gate)."""
     if not p.requires_grad or not p.called or p.loaded or "Norm" in p.module_type:
         return False
     if p.walked > 0 and p.reached == 0:
         return False  # cut off from the loss: another fault, which keeps it as it is
     rows_are_vectors = p.numel > p.units  # a column of gates starts constant by design
-    return p.units >= 2 and rows_are_vectors and p.distinct_units == 1 and p.distinct_units_end == 1
+    # Rows of zeros of which a few have changed are an embedding, or classes of which a few were seen.
+    fused = p.absmax > 0 and not p.module_type.startswith("Embedding") and p.units >= 4 * gates
+    kinds = gates if fused else 1
+    return p.units >= 2 and rows_are_vectors and p.distinct_units == 1 and p.distinct_units_end <= kinds
 
 
 def _finding(same: Sequence[Parameter], rows: Sequence[Parameter]) -> Finding:
     names = tuple(p.name for p in same)
     zero = all(p.absmax == 0 for p in same)
     value = "0" if zero else "the same vector"
+    each = "layers" if all(p.distinct_units_end == 1 for p in same) else "layers or gates"
     of_all = sum(p.units >= 2 and p.numel > p.units for p in rows)
     return Finding(
         message=f"In {names_shown(names)} ({len(same)} of {of_all} weight matrices) all units started with weights of "
-        f"{value} and were still copies of each other after training: each of these layers acts as one unit.",
+        f"{value} and were still copies of each other after training: each of these {each} acts as one unit.",
         advice="Draw the weights at random: leave PyTorch's own initialisation, or write "
         '`nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")`. Only biases may start at zero.',
         where=SourceLine.of(same[0]),
         names=names,
         evidence=(
-            Measure("different units after training", 1, f"up to {max(p.units for p in same)}"),
+            Measure(
+                "different units after training",
+                max(p.distinct_units_end for p in same),
+                f"up to {max(p.units for p in same)}",
+            ),
             Table(
                 "Layers of equal units",
                 ("weight", "units", "different at the start", "different at the end"),
