@@ -31,12 +31,18 @@ AFFINE = (
 by the size of its own input and is none of them."""
 
 
+SQUASHES = frozenset({"sigmoid", "sigmoid_"})
+POOLS = frozenset({"adaptive_avg_pool2d", "avg_pool2d", "flatten", "max_pool1d", "max_pool2d"})
+"""What leaves the outputs of a sigmoid as they are, or takes some of them: all are positive still."""
+
+
 @dataclass(slots=True)
 class Made:
-    """What a linear layer put out: who made it, and how many took it."""
+    """What a linear layer put out, or a sigmoid behind it (`through`): who made it, and how many took it."""
 
     module: nn.Module
     name: str
+    through: str = ""
     takers: int = 0
 
 
@@ -79,6 +85,7 @@ class Wiring(Listener):
                         inputs=_widths(source.module)[0],
                         inner=_widths(source.module)[1],
                         outputs=_widths(module)[1],
+                        through=source.through,
                         file=file,
                         line=line,
                         function=function,
@@ -93,8 +100,10 @@ class Wiring(Listener):
         inside = self.session.stack[-1].module if self.session.stack else None
         if not self.session.sampled or (inside is not None and (_linear(inside) or _affine(inside))):
             return
-        if name == "dropout":
-            self._passed(args, output)
+        if name in SQUASHES and isinstance(output, Tensor):
+            self._squashed(args, output)
+        elif name == "dropout" or name in POOLS:
+            self._passed(args, output, squashed_only=name in POOLS)
         else:
             self._taken(args)
 
@@ -119,15 +128,25 @@ class Wiring(Listener):
             made, version = self._made.get(tensor, (None, 0))
             if made is not None:
                 made.takers += 1
-                found = made if tensor._version == version and made.takers == 1 else None
+                found = made if tensor._version == version and (made.takers == 1 or made.through) else None
         return found
 
-    def _passed(self, args: tuple[Any, ...], output: Any) -> None:
-        """What was made went through something that leaves it linear: no one has taken it yet."""
+    def _passed(self, args: tuple[Any, ...], output: Any, *, squashed_only: bool = False) -> None:
+        """What was made went through something that leaves it linear, or squashed: no one has taken it yet."""
         for tensor in _tensors(args[:1]):
             made, version = self._made.get(tensor, (None, 0))
-            if made is not None and isinstance(output, Tensor) and tensor._version == version:
+            if made is None:
+                continue
+            if squashed_only and not made.through:
+                made.takers += 1
+            elif isinstance(output, Tensor) and tensor._version == version:
                 self._made[output] = made, output._version
+
+    def _squashed(self, args: tuple[Any, ...], output: Tensor) -> None:
+        """What a linear layer made went through a sigmoid."""
+        source = self._taken(args)
+        if source is not None and not source.through:
+            self._made[output] = Made(source.module, source.name, "sigmoid"), output._version
 
     def _first_seen(self, module: nn.Module) -> None:
         self._known.add(module)

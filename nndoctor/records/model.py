@@ -237,6 +237,8 @@ class Chained(Placed):
     outputs: int = 0
     links: int = 0
     takers: int = 0
+    through: str = ""
+    """`sigmoid`, where the second layer gets the first one's outputs only through that; `takers` says nothing then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nndoctor import Recording, Skip
+from nndoctor import Recording, Severity, Skip
 from nndoctor.records import NonFinite, Parameter, Step
 from nndoctor_checks.training.symmetric_initialisation import symmetric_initialisation
 
@@ -68,3 +68,17 @@ def test_zeros_full_of_nan_are_not_accused():
 def test_needs_steps_to_separate():
     with pytest.raises(Skip):
         symmetric_initialisation(Recording.of([*STEPS[:2], OTHER, weight()]))
+
+
+def constant(name: str = "fc.weight", **fields) -> Parameter:
+    return weight(**({"name": name, "absmax": 0.05, "std": 4e-9, "distinct_units_end": 64} | fields))
+
+
+def test_constants_that_dropout_has_driven_apart_are_a_warning():
+    last = constant("out.weight", shape=(1, 64), numel=64, units=0, distinct_units=0, distinct_units_end=0)
+    [finding] = symmetric_initialisation(Recording.of([*STEPS, constant(), last]))
+    assert finding.severity is Severity.WARNING
+    assert "All 2 weight matrices" in finding.message
+    for other in (OTHER, constant("b.weight", std=0.03), constant("b.weight", absmax=0.0, std=0.0)):
+        assert symmetric_initialisation(Recording.of([*STEPS, constant(), other])) == []
+    assert symmetric_initialisation(Recording.of([*STEPS, constant()])) == []

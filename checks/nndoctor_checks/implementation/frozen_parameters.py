@@ -35,9 +35,9 @@ def frozen_parameters(
     ## What it does
     Lists parameters with `requires_grad=False` in modules that run in training. It is an error if at least
     `min_matrices` weight matrices are frozen, hold `min_share` of the model's weights, and were neither loaded nor
-    trained by an earlier phase of the script. Less is a note; but a layer whose weight and bias are both frozen as
-    PyTorch drew them (uniform up to 1 / sqrt(fan in)) is a warning, however small it is. Loaded ones are a note.
-    Parameters that change all the same (a momentum encoder) and frozen copies of a trained network (a target network)
+    trained by an earlier phase of the script. Less is a note; but a layer that is frozen as PyTorch drew it (weight
+    and bias uniform up to 1 / sqrt(fan in)) is a warning, however small it is. Loaded ones are a note. Parameters that
+    change all the same (a momentum encoder) and frozen copies of a trained network (a target network)
     are left alone.
 
     ## Why is this bad?
@@ -107,15 +107,13 @@ def _fresh(
 
 
 def _as_drawn(fresh: Sequence[Parameter]) -> bool:
-    """Whether a whole layer is among them, as torch initialises it. What is made to be fixed looks otherwise.
+    """Whether a layer is among them just as torch initialises it. What is made to be fixed looks otherwise.
 
-    The bias of random Fourier features goes up to 2 pi, a fixed filter has none.
+    A filter has values of its own, the bias of random Fourier features goes up to 2 pi.
     """
     biases = {p.module: p for p in fresh if p.name.endswith("bias")}
-    return any(
-        is_layer(w) and w.fan_in > 0 and w.module in biases and all(map(_uniform(w.fan_in), (w, biases[w.module])))
-        for w in fresh
-    )
+    layers = [w for w in fresh if is_layer(w) and w.fan_in > 0]
+    return any(all(map(_uniform(w.fan_in), (w, biases.get(w.module, w)))) for w in layers)
 
 
 def _uniform(fan_in: int) -> Callable[[Parameter], bool]:

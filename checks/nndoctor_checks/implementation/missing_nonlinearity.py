@@ -74,4 +74,10 @@ def missing_nonlinearity(
 def _idle(row: Chained) -> bool:
     """Whether the pair could be one layer without loss: no bottleneck, no other taker, both of one module."""
     siblings = row.first.rpartition(".")[0] == row.second.rpartition(".")[0]
-    return siblings and row.first != row.second and row.takers == 1 and row.inner >= min(row.inputs, row.outputs)
+    return (
+        not row.through
+        and siblings
+        and row.first != row.second
+        and row.takers == 1
+        and row.inner >= min(row.inputs, row.outputs)
+    )

@@ -11,6 +11,9 @@ from nndoctor_checks.numerics import accidents
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+ROUNDING = 1e-5
+"""Spread of a tensor that holds one number, relative to it: what float32 leaves of a sum of squares."""
+
 
 @check(
     "symmetric-initialisation",
@@ -52,6 +55,7 @@ def symmetric_initialisation(
     steps in which the network was trained. Where one matrix holds the weights of several gates (a GRU has three, an
     LSTM four), the units of each gate are copies: one vector at the start, no more than `gates` at the end. A last
     layer or a residual branch that starts at zero is fine: its units get different gradients and separate at once.
+    Where dropout has driven them apart since, it is a warning if all weight matrices of the model started as constants.
 
     ## Why is this bad?
     Units with the same weights give the same output and so get the same gradient. They move together forever: a layer
@@ -68,7 +72,7 @@ def symmetric_initialisation(
     ```
 
     ## Known problems
-    Dropout can drive equal units apart; such layers are not reported, though they begin badly. Layers that do not
+    Dropout can drive equal units apart; single layers of a model that begin so badly are not reported then. Layers that do not
     train at all for another reason and are constant on purpose look the same.
 
     ## References
@@ -85,8 +89,11 @@ def symmetric_initialisation(
         same = [
             p for p in rows if _symmetric(p, gates) and (p.optimizer or not owned) and not (broken and p.absmax == 0)
         ]
+        constants = [] if same else _all_constant(rows)
         if same:
             yield _finding(same, rows)
+        elif constants:
+            yield _separated(constants)
     if not judged:
         raise Skip("too few training steps were seen for units to separate")
 
@@ -107,6 +114,29 @@ def _symmetric(p: Parameter, gates: int) -> bool:
     fused = p.absmax > 0 and not p.module_type.startswith("Embedding") and p.units >= 4 * gates
     kinds = gates if fused else 1
     return p.units >= 2 and rows_are_vectors and p.distinct_units == 1 and p.distinct_units_end <= kinds
+
+
+def _all_constant(rows: Sequence[Parameter]) -> list[Parameter]:
+    """Return the weight matrices of a model if each of them, two at least, started as one number other than 0."""
+    matrices = [p for p in rows if p.requires_grad and p.called and len(p.shape) >= 2 and p.numel > 1]
+    constant = [p for p in matrices if not p.loaded and p.absmax > 0 and p.std <= ROUNDING * p.absmax]
+    several = any(p.units >= 2 and p.distinct_units == 1 for p in constant)
+    return constant if len(constant) == len(matrices) >= 2 and several else []
+
+
+def _separated(constants: Sequence[Parameter]) -> Finding:
+    names = tuple(p.name for p in constants)
+    return Finding(
+        message=f"All {len(names)} weight matrices ({names_shown(names)}) started as constants, so that all units of a "
+        "layer were copies of each other; what set them apart since is chance (dropout), not what they see.",
+        advice="Draw the weights at random: leave PyTorch's own initialisation, or write "
+        '`nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")`. Only biases may start at zero.',
+        where=SourceLine.of(constants[0]),
+        names=names,
+        evidence=(Measure("spread of the initial weights", max(p.std for p in constants), "about 1 / sqrt(fan in)"),),
+        severity=Severity.WARNING,
+        certain=False,
+    )
 
 
 def _finding(same: Sequence[Parameter], rows: Sequence[Parameter]) -> Finding:
