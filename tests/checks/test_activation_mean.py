@@ -5,7 +5,7 @@ import math
 import pytest
 
 from nndoctor import Recording, Severity, Skip
-from nndoctor.records import Chained, Module, Parameter, TensorStats
+from nndoctor.records import Chained, Module, Parameter, Record, TensorStats
 from nndoctor_checks.training.activation_mean import activation_mean
 
 

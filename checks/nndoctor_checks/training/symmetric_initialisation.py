@@ -72,8 +72,8 @@ def symmetric_initialisation(
     ```
 
     ## Known problems
-    Dropout can drive equal units apart; single layers of a model that begin so badly are not reported then. Layers that do not
-    train at all for another reason and are constant on purpose look the same.
+    Dropout can drive equal units apart; single layers of a model that begin so badly are not reported then. Layers that
+    do not train at all for another reason and are constant on purpose look the same.
 
     ## References
     - Goodfellow, Bengio, Courville, Deep Learning, 2016, section 8.4 (parameter initialisation strategies)
