@@ -52,7 +52,7 @@ def test_needs_hidden_layers():
 
 def fed_by_sigmoids(*links: int, ratio: float = 2.4, **fields) -> Recording:
     names = [f"fc{i}" for i in range(len(links) + 1)]
-    rows = [
+    rows: list[Record] = [
         Chained(first=a, second=b, through="sigmoid", links=n) for a, b, n in zip(names, names[1:], links, strict=False)
     ]
     rows += [Parameter(name=f"{n}.weight", module=n, **fields) for n in names]

@@ -120,6 +120,7 @@ def _too_fast(
         "`T_max=epochs * len(loader)`.",
         where=SourceLine.of(steps[0]),
         names=(steps[0].name,),
+        since=(segment, fallen[0]),
         evidence=(
             Measure("learning rate / highest learning rate", fallen[1] / peak, f">= {lowest:g}"),
             curve("learning rate", [step for step, _ in rates], [lr for _, lr in rates]),
