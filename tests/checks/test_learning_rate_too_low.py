@@ -110,3 +110,13 @@ def test_a_loss_that_creeps_and_ten_times_the_rate_in_proportion():
     assert learning_rate_too_low(recording(creeps, long, falling(0.3), *sweep())) == []  # ten times gains little
     assert learning_rate_too_low(recording(falling(0.3), long, tenfold, *sweep())) == []  # it moves well enough
     assert learning_rate_too_low(recording(creeps, None, None, *sweep())) == []  # the batch was fitted, or not tried
+
+
+NOISY = [1.0 + 0.4 * (-1) ** (i // 5) + 0.003 * i for i in range(40)]
+
+
+@pytest.mark.parametrize("own", [pytest.param(NOISY, id="small batches"), pytest.param(STILL, id="still")])
+def test_one_batch_that_creeps_needs_no_range_test(own):
+    assert len(learning_rate_too_low(recording(own, falling(0.08, steps=300), falling(0.6, steps=150)))) == 1
+    assert learning_rate_too_low(recording(own, falling(0.08, steps=60), falling(0.6))) == []  # too few steps to tell
+    assert learning_rate_too_low(recording(own, falling(0.3, steps=300), falling(0.9))) == []  # it gets there
