@@ -2,9 +2,10 @@
 
 The graph is the `explains` of the checks that fired. Explanations carry on through other findings (a explains b, b
 explains c), never through checks that saw nothing. A root is a finding that no other one explains. A note explains
-nothing that is worse than itself, and what a trial has refuted explains nothing that another has confirmed. Where
-checks explain each other in a circle, the arrows from the less to the more important one are dropped, so the order is
-the same on every run.
+nothing that is worse than itself, and what a trial has refuted explains nothing that another has confirmed. Among
+roots of equal severity and proof, what went wrong first leads: what was so at the start before what came up in the
+course of the training. Where checks explain each other in a circle, the arrows from the less to the more important one
+are dropped, so the order is the same on every run.
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ class Fired:
         """The checks that may be symptoms of these findings."""
         own = (self.check.explains if f.explains is None else f.explains for f in self.findings)
         return frozenset().union(*own)
+
+    @property
+    def since(self) -> tuple[int, int]:
+        """When the first of its worst findings was first so."""
+        worst = self.severity
+        return min(f.since for f in self.findings if severity_of(self.check, f) is worst)
 
     @property
     def certain(self) -> bool:
@@ -154,8 +161,11 @@ def _below_confirmed(weight: dict[str, Severity], nodes: Mapping[str, Fired]) ->
     }
 
 
-def _importance(each: Fired, *, explains: int = 0) -> tuple[int, int, bool, int, int, int, int, str]:
-    """Return the sort key: severity, what trials say, measured before inferred, explains more, then upstream."""
+def _importance(each: Fired, *, explains: int = 0) -> tuple[int, int, bool, tuple[int, int], int, int, int, int, str]:
+    """Return the sort key: severity, what trials say, measured before inferred, so first, explains more, upstream.
+
+    Whatever is not known to have come up in the course of the training was there from the start.
+    """
     reason = REASONS.get(each.check.reason)
     chapter = reason.chapter if reason else ""
     place = CHAPTER_ORDER.index(chapter) if chapter in CHAPTER_ORDER else len(CHAPTER_ORDER)
@@ -164,6 +174,7 @@ def _importance(each: Fired, *, explains: int = 0) -> tuple[int, int, bool, int,
         -each.severity,
         each.tested,
         not each.certain,
+        each.since,
         -explains,
         place,
         -potential,

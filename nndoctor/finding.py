@@ -114,6 +114,8 @@ class Finding:
     certain: bool = True
     explains: frozenset[str] | None = None
     """The checks that may be symptoms of this finding, where it is too mild to explain all that its check can."""
+    since: tuple[int, int] = (0, 0)
+    """The phase of the script and the step in it where this was first so; (0, 0) if at the start, or if not known."""
     treatments: tuple[str, ...] | None = None
     """The treatments that may show whether this is the cause, where they are not those of its check."""
 

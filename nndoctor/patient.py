@@ -54,7 +54,7 @@ from nndoctor.probes.steps import Steps
 from nndoctor.probes.terms import Terms
 from nndoctor.probes.tokens import Tokens
 from nndoctor.probes.waste import Waste
-from nndoctor.probes.wiring import Wiring
+from nndoctor.probes.wiring import POOLS, Wiring
 from nndoctor.recording import FILE_NAME, Recorder
 from nndoctor.records import OBSERVE, TRAIN, VALIDATION, Environment, Event
 from nndoctor.scratch import Scratch
@@ -109,7 +109,7 @@ class Patient:
         self.session.listen(Waste(self.session))
         self.session.listen(Broadcasts(self.session, self.conductor, self.batches))
         self.conductor.interesting = (
-            LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys()
+            LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys() | POOLS
         )
         speed = Speed(self.session, self.conductor)
         self.session.listen(speed)

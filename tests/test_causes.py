@@ -25,8 +25,15 @@ def declared(name: str, explains: tuple[str, ...] = (), severity: Severity = ERR
     return function
 
 
-def fired(name: str, *explains: str, severity: Severity = ERROR, reason: str = "R27", certain: bool = True) -> Fired:
-    return Fired(declared(name, explains, severity, reason), (Finding("m", "a", certain=certain),))
+def fired(
+    name: str,
+    *explains: str,
+    severity: Severity = ERROR,
+    reason: str = "R27",
+    certain: bool = True,
+    since: tuple[int, int] = (0, 0),
+) -> Fired:
+    return Fired(declared(name, explains, severity, reason), (Finding("m", "a", certain=certain, since=since),))
 
 
 def shape(*found: Fired) -> list[tuple[str, list[str]]]:
@@ -56,6 +63,29 @@ def test_roots_are_ordered_by_severity_then_certainty_then_what_they_explain() -
 def test_among_equals_the_data_comes_first() -> None:
     found = [fired("c", reason="R36"), fired("b", reason="R19"), fired("a", reason="R07"), fired("d", reason="T")]
     assert [name for name, _ in shape(*found)] == ["a", "d", "b", "c"]
+
+
+def test_what_went_wrong_first_comes_first() -> None:
+    found = [
+        fired("in phase two", since=(1, 3), reason="R01"),
+        fired("late", "symptom", since=(0, 30), reason="R01"),
+        fired("symptom", since=(0, 31)),
+        fired("early", since=(0, 4), reason="R36"),
+        fired("from the start", reason="R37"),
+    ]
+    names = ["from the start", "early", "late", "in phase two"]
+    assert [name for name, _ in shape(*found)] == [name for name, _ in shape(*reversed(found))] == names
+
+
+def test_order_in_time_is_less_than_severity_and_proof() -> None:
+    found = [fired("guess", certain=False), fired("mild", severity=WARNING), fired("late", since=(0, 30))]
+    assert [name for name, _ in shape(*found)] == ["late", "guess", "mild"]
+
+
+def test_a_check_went_wrong_with_the_first_of_its_worst_findings() -> None:
+    each = declared("a")
+    findings = (Finding("m", "a", since=(0, 9)), Finding("m", "a", since=(0, 5)), Finding("m", "a", severity=NOTE))
+    assert Fired(each, findings).since == (0, 5)
 
 
 def test_a_mild_cause_that_alone_explains_an_error_stands_with_the_errors() -> None:

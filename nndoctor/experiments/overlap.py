@@ -27,8 +27,13 @@ def overlaps(training: dict[str, Any], validation: dict[str, Any]) -> Iterator[O
     """Yield a row for each pair of a training and another data set, given by the names of their loaders."""
     for train_name, train in training.items():
         for other_name, other in validation.items():
-            if other is train:
-                continue  # the script scores its training split: that is no validation set
+            if other is train and other_name == train_name:
+                continue
+            if other is train:  # another loader over it: the training score, or a validation given the wrong data set
+                size = len(train) if hasattr(train, "__len__") else 0
+                every = Overlap(by="index", train_samples=size, compared=size, shared=size, distinct=size)
+                yield replace(every, train=train_name, validation=other_name)
+                continue
             shared = by_index(train, other)
             if shared is None:
                 shared = by_content(train, other)

@@ -17,15 +17,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+AFFINE = (
+    nn.Identity,
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.BatchNorm3d,
+)
+"""Layers that leave a linear map linear: what they put out counts as put out by the layer before. A LayerNorm divides
+by the size of its own input and is none of them."""
+
+
+SQUASHES = frozenset({"sigmoid", "sigmoid_"})
+POOLS = frozenset({"adaptive_avg_pool2d", "avg_pool2d", "flatten", "max_pool1d", "max_pool2d"})
+"""What leaves the outputs of a sigmoid as they are, or takes some of them: all are positive still."""
 
 
 @dataclass(slots=True)
 class Made:
-    """What a linear layer put out: who made it, which version of the tensor it was, who took it."""
+    """What a linear layer put out, or a sigmoid behind it (`through`): who made it, and how many took it."""
 
     module: nn.Module
     name: str
-    version: int
+    through: str = ""
     takers: int = 0
 
 
@@ -34,7 +51,7 @@ class Wiring(Listener):
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._made: Any = WeakIdKeyDictionary()
+        self._made: Any = WeakIdKeyDictionary()  # of tensors, to what made them and their version then
         self._links: list[tuple[Made, Chained]] = []
         self._chains: dict[tuple[int, str, str], Chained] = {}
         self._known: WeakSet[nn.Module] = WeakSet()
@@ -48,6 +65,9 @@ class Wiring(Listener):
         if module not in self._known:
             self._first_seen(module)
         if not self.session.sampled or not call.grad or module._modules:
+            return
+        if _affine(module):
+            self._passed(call.args, output)
             return
         source = self._taken(call.args)
         if not _linear(module):
@@ -65,6 +85,7 @@ class Wiring(Listener):
                         inputs=_widths(source.module)[0],
                         inner=_widths(source.module)[1],
                         outputs=_widths(module)[1],
+                        through=source.through,
                         file=file,
                         line=line,
                         function=function,
@@ -72,11 +93,18 @@ class Wiring(Listener):
                 )
             )
         if isinstance(output, Tensor):
-            self._made[output] = Made(module, name, output._version)
+            self._made[output] = Made(module, name), output._version
 
     def op_done(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """A function took it too: then it is no mere link in a chain."""
-        if self.session.sampled and (not self.session.stack or not _linear(self.session.stack[-1].module)):
+        inside = self.session.stack[-1].module if self.session.stack else None
+        if not self.session.sampled or (inside is not None and (_linear(inside) or _affine(inside))):
+            return
+        if name in SQUASHES and isinstance(output, Tensor):
+            self._squashed(args, output)
+        elif name == "dropout" or name in POOLS:
+            self._passed(args, output, squashed_only=name in POOLS)
+        else:
             self._taken(args)
 
     def step_ended(self) -> None:
@@ -97,11 +125,28 @@ class Wiring(Listener):
     def _taken(self, args: tuple[Any, ...]) -> Made | None:
         found = None
         for tensor in _tensors(args):
-            made = self._made.get(tensor)
+            made, version = self._made.get(tensor, (None, 0))
             if made is not None:
                 made.takers += 1
-                found = made if tensor._version == made.version and made.takers == 1 else None
+                found = made if tensor._version == version and (made.takers == 1 or made.through) else None
         return found
+
+    def _passed(self, args: tuple[Any, ...], output: Any, *, squashed_only: bool = False) -> None:
+        """What was made went through something that leaves it linear, or squashed: no one has taken it yet."""
+        for tensor in _tensors(args[:1]):
+            made, version = self._made.get(tensor, (None, 0))
+            if made is None:
+                continue
+            if squashed_only and not made.through:
+                made.takers += 1
+            elif isinstance(output, Tensor) and tensor._version == version:
+                self._made[output] = made, output._version
+
+    def _squashed(self, args: tuple[Any, ...], output: Tensor) -> None:
+        """What a linear layer made went through a sigmoid."""
+        source = self._taken(args)
+        if source is not None and not source.through:
+            self._made[output] = Made(source.module, source.name, "sigmoid"), output._version
 
     def _first_seen(self, module: nn.Module) -> None:
         self._known.add(module)
@@ -142,6 +187,10 @@ def _linear(module: nn.Module) -> bool:
     if not isinstance(module, CONVOLUTIONS):
         return False
     return type(module) in CONVOLUTIONS and module.groups == 1 and len(set(module.kernel_size)) == 1
+
+
+def _affine(module: nn.Module) -> bool:
+    return type(module) in AFFINE
 
 
 def _widths(module: nn.Module) -> tuple[int, int]:

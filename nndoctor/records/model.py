@@ -223,7 +223,7 @@ class Causality(Placed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chained(Placed):
-    """A linear layer or convolution that was called on just what another one had put out, unchanged.
+    """A linear layer or convolution that was called on what another one had put out, through nothing or what is affine.
 
     `inputs`, `inner` and `outputs` are the widths before, between and after the two. `links` counts the sampled calls
     of `observe`; `takers` how many layers and functions took what is between (1: only the second layer).
@@ -239,6 +239,8 @@ class Chained(Placed):
     outputs: int = 0
     links: int = 0
     takers: int = 0
+    through: str = ""
+    """`sigmoid`, where the second layer gets the first one's outputs only through that; `takers` says nothing then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from nndoctor import Recording, Severity, Skip
-from nndoctor.records import Module, TensorStats
+from nndoctor.records import Chained, Module, Parameter, Record, TensorStats
 from nndoctor_checks.training.activation_mean import activation_mean
 
 
@@ -48,3 +48,33 @@ def test_is_silent(rows):
 def test_needs_hidden_layers():
     with pytest.raises(Skip):
         activation_mean(Recording.of(HEAD))
+
+
+def fed_by_sigmoids(*links: int, ratio: float = 2.4, **fields) -> Recording:
+    names = [f"fc{i}" for i in range(len(links) + 1)]
+    rows: list[Record] = [
+        Chained(first=a, second=b, through="sigmoid", links=n) for a, b, n in zip(names, names[1:], links, strict=False)
+    ]
+    rows += [Parameter(name=f"{n}.weight", module=n, **fields) for n in names]
+    rows += outputs("act", 3, *[ratio] * 5, kind="Sigmoid")
+    return Recording.of([*outputs("fc0", 1, 0, 0, 0, 0, 0), *HEAD, *rows])
+
+
+def test_finds_layers_that_are_fed_by_sigmoids():
+    [finding] = activation_mean(fed_by_sigmoids(11, 11))
+    assert finding.severity is Severity.WARNING
+    assert finding.names == ("fc1", "fc2")
+    assert "2.4 times" in finding.message
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(fed_by_sigmoids(11), id="one: a code, or what another part of the network made"),
+        pytest.param(fed_by_sigmoids(11, 1), id="only now and then"),
+        pytest.param(fed_by_sigmoids(11, 11, ratio=1.0), id="they spread over both tails"),
+        pytest.param(fed_by_sigmoids(11, 11, loaded=True), id="a pretrained network"),
+    ],
+)
+def test_sigmoids_are_no_habit(run):
+    assert activation_mean(run) == []

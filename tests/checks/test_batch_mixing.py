@@ -37,6 +37,10 @@ def test_samples_that_do_not_even_move_their_own_output() -> None:
         pytest.param([replace(MIXED, from_loader=False)], id="the dimension is not certain"),
         pytest.param([MIXED, LossCall(input_shape=(32, 32), classes=32)], id="contrastive"),
         pytest.param([MIXED, Module(name="bn", type="BatchNorm1d", calls=9)], id="BatchNorm without statistics"),
+        pytest.param(
+            [MIXED, Module(name="bn", type="BatchNorm1d", calls=9, registered=False), Forwards(module="bn")],
+            id="BatchNorm that eval() does not reach",
+        ),
     ],
 )
 def test_only_warns(records: list[Record]) -> None:

@@ -67,6 +67,22 @@ def test_fixed_positions_and_given_embeddings_are_a_note() -> None:
     assert finding.severity is Severity.NOTE
 
 
+def test_a_small_layer_as_torch_drew_it_is_a_warning() -> None:
+    drawn = {"fan_in": 9, "absmax": 0.33, "std": 0.19}
+    kernel = replace(weight("conv1.weight", 16, 1, 3, 3, frozen=True), module_type="Conv2d", **drawn)
+    bias = replace(weight("conv1.bias", 16, frozen=True), module_type="Conv2d", absmax=0.31, std=0.19)
+    rest = weight("fc.weight", 512, 32)
+    for warning in ([kernel, bias], [kernel]):
+        [finding] = found(*warning, rest)
+        assert finding.severity is Severity.WARNING
+    for note in (
+        [kernel, replace(bias, absmax=6.2, std=1.8)],  # the phases of random Fourier features
+        [replace(kernel, absmax=2.0, std=0.7), bias],  # a Sobel filter
+    ):
+        [finding] = found(*note, rest)
+        assert finding.severity is Severity.NOTE
+
+
 def test_a_frozen_network_beside_the_trained_one_is_a_warning() -> None:
     [finding] = found(*[replace(p, root="Teacher") for p in BACKBONE], HEAD)
     assert finding.severity is Severity.WARNING

@@ -108,3 +108,39 @@ def exploding() -> list[Record]:
 def test_does_not_judge(more):
     with pytest.raises(Skip):
         learning_rate_too_high(recording(RISES, RISES, FALLS, *more))
+
+
+RECOVERS = [1.7, 4.0, 5.0, 4.3, *[2.0 * 0.9**i for i in range(36)]]
+
+
+def first_update(ratio: float, *, loaded: bool = False) -> list[Record]:
+    rows: list[Record] = []
+    for name in ("a.weight", "b.weight"):
+        rows.append(Parameter(name=name, shape=(64, 64), numel=4096, std=0.1, loaded=loaded))
+        rows.append(TensorStats(kind="weight", name=name, std=0.1, numel=4096))
+        rows.append(TensorStats(kind="update", name=name, std=0.1 * ratio, numel=4096))
+    return rows
+
+
+def test_a_run_that_recovers_after_it_lost_its_initial_weights():
+    [finding] = learning_rate_too_high(recording(RECOVERS, None, None, *first_update(0.9)))
+    assert finding.severity is Severity.WARNING
+    assert "0.9 of their size" in finding.message
+    assert "from 1.7 to 4.3" in finding.message
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(recording(RECOVERS, None, None, *first_update(0.1)), id="a step of usual size"),
+        pytest.param(recording(RECOVERS, None, None, *first_update(0.9, loaded=True)), id="loaded weights"),
+        pytest.param(recording(FALLS[:40], None, None, *first_update(0.9)), id="it never rose"),
+        pytest.param(recording([1.7, 5.0, *FALLS[:38]], None, None, *first_update(0.9)), id="one odd batch"),
+        pytest.param(
+            recording(RECOVERS, None, None, LossCall(value=1.7, prior_loss=4.0), *first_update(0.9)),
+            id="no worse than a constant prediction",
+        ),
+    ],
+)
+def test_a_run_that_kept_them(run):
+    assert learning_rate_too_high(run) == []

@@ -132,3 +132,24 @@ def test_the_range_test_tells_of_a_rate_far_below():
     assert learning_rate_too_low(recording(STILL, [2.3] * 40, None, *sweep(first=-8.5))) == []
     assert learning_rate_too_low(recording(STILL, falling(0.5), None, *sweep())) == []
     assert learning_rate_too_low(recording(FALLS, [2.3] * 40, None, *sweep())) == []
+
+
+def test_a_loss_that_creeps_and_ten_times_the_rate_in_proportion():
+    creeps, long, tenfold = falling(0.06), falling(0.3, steps=300), falling(0.9)
+    [finding] = learning_rate_too_low(recording(creeps, long, tenfold, *sweep()))
+    assert "in 100 steps on one batch" in finding.message
+    assert learning_rate_too_low(recording(creeps, long, tenfold)) == []  # no range test
+    assert learning_rate_too_low(recording(creeps, long, tenfold, *sweep(first=-8.5))) == []  # it is not far below
+    assert learning_rate_too_low(recording(creeps, long, falling(0.3), *sweep())) == []  # ten times gains little
+    assert learning_rate_too_low(recording(falling(0.3), long, tenfold, *sweep())) == []  # it moves well enough
+    assert learning_rate_too_low(recording(creeps, None, None, *sweep())) == []  # the batch was fitted, or not tried
+
+
+NOISY = [1.0 + 0.4 * (-1) ** (i // 5) + 0.003 * i for i in range(40)]
+
+
+@pytest.mark.parametrize("own", [pytest.param(NOISY, id="small batches"), pytest.param(STILL, id="still")])
+def test_one_batch_that_creeps_needs_no_range_test(own):
+    assert len(learning_rate_too_low(recording(own, falling(0.08, steps=300), falling(0.6, steps=150)))) == 1
+    assert learning_rate_too_low(recording(own, falling(0.08, steps=60), falling(0.6))) == []  # too few steps to tell
+    assert learning_rate_too_low(recording(own, falling(0.3, steps=300), falling(0.9))) == []  # it gets there

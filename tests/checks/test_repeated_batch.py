@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nndoctor import Finding, Recording, Severity
-from nndoctor.records import COAST, VALIDATION, Batch, Loader, LossCall, Record
+from nndoctor.records import COAST, VALIDATION, Batch, Loader, LossCall, Record, Step
 from nndoctor_checks.dataset.repeated_batch import repeated_batch
 
 LOADER = Loader(name="loader", split="train", size=1497, batch_size=32, batches=47, file="train.py", line=48)
@@ -90,4 +90,43 @@ def test_a_list_of_one_batch_of_a_loader_in_each_epoch_is_a_warning() -> None:
     ],
 )
 def test_is_silent(records: list[Record]) -> None:
+    assert found(*records) == []
+
+
+def passes(steps: int = 47, *, epochs: bool = True, slices: bool = False) -> list[Record]:
+    """Three iterations with many optimizer steps each."""
+    rows: list[Record] = [*batches(*"abc")]
+    for i in range(3):
+        rows.append(Step(step=i, epoch=i if epochs else 0, loader="loader", backwards=steps, optimizer_steps=steps))
+        rows += [
+            LossCall(
+                step=i, index=k, input_shape=(32, 5), target_min=0.0, target_max=4.0, target_mean=k if slices else 2.0
+            )
+            for k in range(steps)
+        ]
+    return rows
+
+
+def test_one_batch_of_each_pass_worked_on_as_often_as_there_are_batches_is_an_error() -> None:
+    [finding] = found(LOADER, *passes())
+    assert finding.severity is None
+    assert finding.certain
+    assert "47 optimizer steps" in finding.message
+
+
+def test_worked_on_for_another_number_of_steps_is_a_warning() -> None:
+    [finding] = found(LOADER, *passes(10))
+    assert finding.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param([LOADER, *passes(5)], id="an inner loop of a few steps"),
+        pytest.param([LOADER, *passes(epochs=False)], id="the passes go on"),
+        pytest.param([LOADER, *passes(slices=True)], id="slices of a large batch"),
+        pytest.param([replace(LOADER, batches=1), *passes()], id="one batch is all there is"),
+    ],
+)
+def test_an_inner_loop(records: list[Record]) -> None:
     assert found(*records) == []

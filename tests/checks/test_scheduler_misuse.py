@@ -37,6 +37,15 @@ def test_finds_a_scheduler_that_is_stepped_first():
     assert "before the first step" in finding.message
 
 
+SWINGS = [0.05 * (1 + math.cos(math.pi * (i + 1) / 10)) for i in range(40)]
+
+
+def test_finds_a_cosine_that_swings_up_again():
+    [finding] = scheduler_misuse(run(SWINGS, loader=Loader(name="train", split=TRAIN, batches=15)))
+    assert "swings up again, to 0.1" in finding.message
+    assert "`T_max` of about 10" in finding.message
+
+
 @pytest.mark.parametrize(
     "recording",
     [
@@ -45,6 +54,8 @@ def test_finds_a_scheduler_that_is_stepped_first():
         pytest.param(run(FAST, loader=Loader(name="train", split=TRAIN, batches=25)), id="one epoch"),
         pytest.param(run(FAST, loader=Loader(name="train", split=TRAIN)), id="length unknown"),
         pytest.param(run(FAST, kind="OneCycleLR"), id="cycle"),
+        pytest.param(run(SWINGS, loader=Loader(name="t", split=TRAIN, batches=10)), id="down and up, epoch by epoch"),
+        pytest.param(run(SWINGS, kind="LambdaLR", loader=Loader(name="t", split=TRAIN, batches=15)), id="a cycle"),
         pytest.param(run([1e-4 * (i + 1) for i in range(40)]), id="warm-up"),
         pytest.param(run([math.nan] * 40), id="NaN"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nndoctor import Recording, Skip
+from nndoctor import Recording, Severity, Skip
 from nndoctor.records import NonFinite, Parameter, Step
 from nndoctor_checks.training.symmetric_initialisation import symmetric_initialisation
 
@@ -31,9 +31,19 @@ def test_finds_zeros_that_never_get_a_gradient():
     assert "weights of 0" in finding.message
 
 
+def test_finds_gates_of_which_each_is_one_unit():
+    [finding] = symmetric_initialisation(
+        Recording.of([*STEPS, OTHER, weight(name="gru.weight_hh_l0", module_type="GRU", distinct_units_end=3)])
+    )
+    assert "gru.weight_hh_l0" in finding.message
+
+
 @pytest.mark.parametrize(
     "fields",
     [
+        pytest.param({"distinct_units_end": 3, "absmax": 0.0}, id="zeros of which two rows were used"),
+        pytest.param({"distinct_units_end": 3, "module_type": "Embedding"}, id="an embedding"),
+        pytest.param({"distinct_units_end": 3, "units": 8, "shape": (8, 256)}, id="too few units to tell"),
         pytest.param({"distinct_units_end": 64}, id="a last layer that separates"),
         pytest.param({"distinct_units": 64, "distinct_units_end": 64}, id="random"),
         pytest.param({"requires_grad": False}, id="frozen"),
@@ -58,3 +68,17 @@ def test_zeros_full_of_nan_are_not_accused():
 def test_needs_steps_to_separate():
     with pytest.raises(Skip):
         symmetric_initialisation(Recording.of([*STEPS[:2], OTHER, weight()]))
+
+
+def constant(name: str = "fc.weight", **fields) -> Parameter:
+    return weight(**({"name": name, "absmax": 0.05, "std": 4e-9, "distinct_units_end": 64} | fields))
+
+
+def test_constants_that_dropout_has_driven_apart_are_a_warning():
+    last = constant("out.weight", shape=(1, 64), numel=64, units=0, distinct_units=0, distinct_units_end=0)
+    [finding] = symmetric_initialisation(Recording.of([*STEPS, constant(), last]))
+    assert finding.severity is Severity.WARNING
+    assert "All 2 weight matrices" in finding.message
+    for other in (OTHER, constant("b.weight", std=0.03), constant("b.weight", absmax=0.0, std=0.0)):
+        assert symmetric_initialisation(Recording.of([*STEPS, constant(), other])) == []
+    assert symmetric_initialisation(Recording.of([*STEPS, constant()])) == []

@@ -47,6 +47,15 @@ def test_training_data_as_the_only_score_is_a_note() -> None:
     assert finding.severity is Severity.NOTE
 
 
+def test_a_loader_made_to_score_the_training_data_again_and_again_is_a_warning() -> None:
+    [finding] = found(replace(OTHER, size=1500, passes=5), overlap(597))
+    assert finding.severity is Severity.WARNING
+    assert "again and again" in finding.message
+    both = Overlap(train="a", validation="a", compared=597, shared=597, distinct=597)  # one loader for both
+    [finding] = found(replace(TRAIN, passes=9), both)
+    assert finding.severity is Severity.NOTE
+
+
 def test_a_validation_set_within_the_training_set_is_an_error() -> None:
     [finding] = found(overlap(597))
     assert finding.severity is None

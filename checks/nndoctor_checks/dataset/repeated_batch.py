@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, check
-from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, Batch, Loader, LossCall
+from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, Batch, Loader, LossCall, Step
 from nndoctor_checks.batches import CALL, OWN, loader_named, place_of, samples, width
 from nndoctor_checks.observed import by_segment
 
@@ -36,7 +36,11 @@ def repeated_batch(
     Compares the content of the batches, step by step. Reports a loop that gets the same content at every one of at
     least `min_steps` steps although the loader's data set has more than one batch. For loops without a DataLoader the
     size of the data is not known: there it warns where other batches come later, or where the validation
-    data is at least `larger` times the batch. Full-batch training is meant to repeat itself and is not reported.
+    data is at least `larger` times the batch.
+
+    Reports a loop that takes one batch of each pass, too, and makes at least `min_steps` optimizer steps on it: as an
+    error where these are just as many as the loader has batches (a list of one batch in the place of the loader), else
+    as a warning. Full-batch training is meant to repeat itself and is not reported.
 
     ## Why is this bad?
     The network learns these few samples by heart and never sees the others. The training loss looks splendid, and
@@ -58,7 +62,7 @@ def repeated_batch(
 
     ## Known problems
     Overfitting one batch on purpose, as a test, looks the same, and so do inner loops of many steps on one batch
-    in loops without a DataLoader (reinforcement learning).
+    (reinforcement learning, meta-learning).
 
     ## References
     - Andrej Karpathy, A Recipe for Training Neural Networks, 2019 (overfit one batch: as a test, and then go on)
@@ -68,6 +72,10 @@ def repeated_batch(
         contents = _contents(own)
         stuck: list[tuple[str, Severity | None, str]] = []
         for source, keys in contents.items():
+            worked = None if source == CALL else _worked_on(run, segment, loader_named(run, source), min_steps)
+            if worked is not None:
+                yield _of_pass(run, source, worked)
+                continue
             if len(keys) < min_steps or _featureless(b for b in own if b.source == source):
                 continue  # inputs without any difference: another check says so
             later = [b for b in rows if b.experiment == COAST and (b.segment, b.source) == (segment, source)]
@@ -117,6 +125,40 @@ def _of_loader(
     if different <= few * min(batches, len(keys)):
         return Severity.WARNING, f"{held[0].upper()}{held[1:]}."
     return None
+
+
+def _worked_on(run: Recording, segment: int, loader: Loader | None, min_steps: int) -> tuple[int, Loader] | None:
+    """Return how many optimizer steps are made on each batch, if a pass gives one batch only and they are many."""
+    fed = [s for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment]
+    if loader is None or loader.batches < 2 or len(fed) < 3 or any(s.loader != loader.name for s in fed):
+        return None
+    fewest = min(s.optimizer_steps for s in fed)
+    if fewest < min_steps or len({s.epoch for s in fed}) < len(fed) - 1:  # the last one has no next pass
+        return None
+    targets: defaultdict[tuple[object, ...], list[tuple[object, ...]]] = defaultdict(list)
+    for c in run.rows(LossCall):
+        if c.experiment == OBSERVE and c.segment == segment and c.split == TRAIN and c.requires_grad:
+            seen = (c.input_shape[:1], c.target_min, c.target_max, c.target_mean)
+            targets[(c.step, c.file, c.line, c.function)].append(seen)
+    alike = [step for (step, *_), seen in targets.items() if len(seen) >= min_steps and len(set(seen)) == 1]
+    return (fewest, loader) if len(set(alike)) == len(fed) else None  # slices of a batch have targets of their own
+
+
+def _of_pass(run: Recording, source: str, worked: tuple[int, Loader]) -> Finding:
+    steps, loader = worked
+    as_many = steps == loader.batches
+    return Finding(
+        message=f"In each pass only one batch is taken from the loader, which has {loader.batches}, and {steps} "
+        "optimizer steps are made on it.",
+        advice="Iterate over the loader (`for x, y in loader:`) instead of over `next(iter(loader))`.",
+        where=place_of(run, source),
+        evidence=(
+            Measure("batches of each pass", 1, f"{loader.batches}"),
+            Measure("optimizer steps on one batch", steps, "1"),
+        ),
+        severity=None if as_many else Severity.WARNING,
+        certain=as_many,
+    )
 
 
 def _made_by_hand(

@@ -34,7 +34,8 @@ def batch_mixing(
     In eval mode one sample of a batch was changed. Reports a model in which outputs of other samples changed with it,
     by more than `min_leak` of the sample's own change. It is a warning if the first dimension is not certainly the
     batch (no DataLoader collated it), if the model also takes inputs without a batch dimension (graphs), if it compares
-    all samples on purpose (a square of similarities), or if it has BatchNorm without running statistics.
+    all samples on purpose (a square of similarities), or if it has BatchNorm without running statistics, or BatchNorm
+    outside of the model that `model.eval()` does not reach.
 
     ## Why is this bad?
     Samples are independent, so a prediction must not depend on its neighbours in the batch. If it does, a `view`,
@@ -98,6 +99,9 @@ def _norm_without_statistics(run: Recording, row: Independence) -> bool:
     """Whether a BatchNorm is in use that takes the batch's own statistics in eval mode too."""
     kept = {f.module for f in run.rows(Forwards) if f.segment == row.segment}
     return any(
-        m.segment == row.segment and m.type.startswith(BATCH_NORMS) and m.calls > 0 and m.name not in kept
+        m.segment == row.segment
+        and m.type.startswith(BATCH_NORMS)
+        and m.calls > 0
+        and (m.name not in kept or not m.registered)
         for m in run.rows(Module)
     )

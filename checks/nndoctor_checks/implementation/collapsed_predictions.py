@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check, curve
@@ -78,7 +79,7 @@ def collapsed_predictions(
         falls = _mean([c.value for c in last]) < _mean([c.value for c in first]) * 0.98
         if not overfit and falls:
             continue  # seen too briefly to tell
-        yield _finding(run, calls, overfit, spread)
+        yield replace(_finding(run, calls, overfit, spread), since=_since(calls, spread))
 
 
 def _finding(run: Recording, calls: Sequence[LossCall], overfit: Sequence[LossCall], spread: float) -> Finding:
@@ -110,6 +111,14 @@ def _finding(run: Recording, calls: Sequence[LossCall], overfit: Sequence[LossCa
         severity=None if overfit else Severity.WARNING,
         certain=bool(overfit),
     )
+
+
+def _since(calls: Sequence[LossCall], spread: float) -> tuple[int, int]:
+    """Return from when on the predictions were constant."""
+    varied = [c for c in calls if _varied(c)]
+    last = next((c for c in reversed(varied) if not _constant(c, spread)), None)
+    since = next((c.step for c in varied if last is not None and c.step > last.step), 0)
+    return calls[-1].segment, since
 
 
 def _last_third(calls: Sequence[LossCall]) -> Sequence[LossCall]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check, names_shown
 from nndoctor.records import Parameter
 from nndoctor_checks.observed import by_segment
+from nndoctor_checks.tensors import is_layer
 from nndoctor_checks.wiring import NOT_TRAINED_SYMPTOMS, elements, in_use, share_of, trained_before
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 @check(
@@ -33,8 +35,10 @@ def frozen_parameters(
     ## What it does
     Lists parameters with `requires_grad=False` in modules that run in training. It is an error if at least
     `min_matrices` weight matrices are frozen, hold `min_share` of the model's weights, and were neither loaded nor
-    trained by an earlier phase of the script. Loaded ones are a note. Parameters that change all the same (a momentum
-    encoder) and frozen copies of a trained network (a target network) are left alone.
+    trained by an earlier phase of the script. Less is a note; but a layer that is frozen as PyTorch drew it (weight
+    and bias uniform up to 1 / sqrt(fan in)) is a warning, however small it is. Loaded ones are a note. Parameters that
+    change all the same (a momentum encoder) and frozen copies of a trained network (a target network)
+    are left alone.
 
     ## Why is this bad?
     Freezing keeps what was learnt before. Where nothing was learnt before, it keeps random numbers: the rest of the
@@ -86,7 +90,7 @@ def _fresh(
     matrices = [p for p in fresh if len(p.shape) >= 2]
     severity = None
     if share < min_share or not matrices or all(p.module_type.startswith("Embedding") for p in matrices):
-        severity = Severity.NOTE
+        severity = Severity.WARNING if _as_drawn(fresh) else Severity.NOTE
     elif beside or len(matrices) < min_matrices:
         severity = Severity.WARNING
     return Finding(
@@ -100,6 +104,26 @@ def _fresh(
         severity=severity,
         certain=severity is None,
     )
+
+
+def _as_drawn(fresh: Sequence[Parameter]) -> bool:
+    """Whether a layer is among them just as torch initialises it. What is made to be fixed looks otherwise.
+
+    A filter has values of its own, the bias of random Fourier features goes up to 2 pi.
+    """
+    biases = {p.module: p for p in fresh if p.name.endswith("bias")}
+    layers = [w for w in fresh if is_layer(w) and w.fan_in > 0]
+    return any(all(map(_uniform(w.fan_in), (w, biases.get(w.module, w)))) for w in layers)
+
+
+def _uniform(fan_in: int) -> Callable[[Parameter], bool]:
+    """Return whether a tensor looks drawn from torch's default for layers, by its bound and its spread."""
+    bound = 1 / math.sqrt(fan_in)
+
+    def drawn(p: Parameter) -> bool:
+        return 0.5 * bound <= p.absmax <= 1.001 * bound and 0.3 * bound <= p.std <= 0.9 * bound
+
+    return drawn
 
 
 def _loaded(loaded: Sequence[Parameter], model: Sequence[Parameter]) -> Finding:

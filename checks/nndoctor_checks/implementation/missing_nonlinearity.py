@@ -28,7 +28,8 @@ def missing_nonlinearity(
 
     ## What it does
     Reports two Linear layers, or two convolutions, of one module of which the second is called on just what the first
-    put out, if nothing else uses that. Bottlenecks (the width between is smaller than both others), depthwise and
+    put out, if nothing else uses that. Dropout, BatchNorm and Identity between the two change nothing: they are linear
+    as well, once the training is over. Bottlenecks (the width between is smaller than both others), depthwise and
     one-sided convolutions, and layers of different modules (a head on an encoder) are left alone.
 
     ## Why is this bad?
@@ -46,7 +47,8 @@ def missing_nonlinearity(
     ```
 
     ## Known problems
-    A reshape or dropout between the two hides them. Deep linear networks that are made on purpose are reported.
+    A reshape between the two hides them. Pooling for the maximum is not linear, and takes the place of an activation.
+    Deep linear networks that are made on purpose are reported.
 
     ## References
     - Ian Goodfellow, Yoshua Bengio and Aaron Courville, Deep Learning, 2016, section 6.1: why hidden layers need a
@@ -59,7 +61,7 @@ def missing_nonlinearity(
         first = found[0]
         pairs = [f"{row.first} -> {row.second}" for row in found]
         yield Finding(
-            message=f"{first.second} gets just what {first.first} put out ({first.inputs} -> {first.inner} -> "
+            message=f"{first.second} gets what {first.first} put out ({first.inputs} -> {first.inner} -> "
             f"{first.outputs}), with no activation between: together they are one linear layer"
             + (f". So it is with {names_shown(pairs[1:])}." if len(pairs) > 1 else "."),
             advice=f"Put an activation between them (`relu({first.first}(x))`), or merge the two into one layer.",
@@ -72,4 +74,10 @@ def missing_nonlinearity(
 def _idle(row: Chained) -> bool:
     """Whether the pair could be one layer without loss: no bottleneck, no other taker, both of one module."""
     siblings = row.first.rpartition(".")[0] == row.second.rpartition(".")[0]
-    return siblings and row.first != row.second and row.takers == 1 and row.inner >= min(row.inputs, row.outputs)
+    return (
+        not row.through
+        and siblings
+        and row.first != row.second
+        and row.takers == 1
+        and row.inner >= min(row.inputs, row.outputs)
+    )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     needs=[Module],
     explains=[
         *NOT_TRAINED_SYMPTOMS,
+        "batch-mixing",  # by a BatchNorm that `model.eval()` does not reach
         "no-gradient",
         "parameters-not-in-optimizer",
         "parameters-not-updating",

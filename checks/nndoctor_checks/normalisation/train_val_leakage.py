@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+REPEATEDLY = 2
+"""Passes of a loader; a single one may be the training score at the end."""
+
+
 @check("train-val-leakage", reason="R15", severity=Severity.ERROR, needs=[Overlap])
 def train_val_leakage(
     run: Recording,
@@ -27,7 +31,9 @@ def train_val_leakage(
     Compares the samples of the training set with those of every other split, by index where both are subsets of one
     data set and by content otherwise. Reports a split of which at least `share` is also trained on. A data set that is
     full of copies by nature (few binary features) is judged by how many copies the validation set has of itself. A
-    loader over the training set itself, beside one for validation, is taken for what it is: the training score.
+    loader over the training set itself, beside one for validation, is taken for what it is: the training score. Where
+    the training set is all that is scored, it is a note; a warning if a loader of its own is made for that and gone
+    through again and again, as a validation loader is.
 
     ## Why is this bad?
     The network has seen the answers. The validation score then measures memory, overfitting stays invisible, and the
@@ -47,13 +53,15 @@ def train_val_leakage(
     ```
 
     ## Known problems
-    Samples that are nearly the same (frames of one film, records of one patient) leak as well and are not seen.
+    A script that watches its training score by a second loader, and scores its test set only once at the end, may get
+    the warning. Samples that are nearly the same (frames of one film, records of one patient) leak as well and are not
+    seen.
 
     ## References
     - Kapoor and Narayanan, Leakage and the reproducibility crisis in machine-learning-based science, Patterns 2023
     """
     overlaps = [o for o in run.rows(Overlap) if o.compared > 0]
-    clean = any(o.shared < share * o.compared for o in overlaps)
+    clean = any(o.shared < share * o.compared for o in overlaps) or _scored_by_hand(run)
     for overlap in overlaps:
         measured = overlap.shared / overlap.compared
         by_index = overlap.by == "index"
@@ -64,12 +72,17 @@ def train_val_leakage(
         train, other = _loader(run, overlap.train), _loader(run, overlap.validation)
         if _training_score(overlap, train, other):
             if not clean:
-                yield _only_score(overlap, other)
+                yield _only_score(overlap, train, other)
         elif train is None and other is None:
             yield _of_calls(run, overlap, measured)
         else:
             certain = by_index or (measured >= surely and overlap.shared >= 2 * few)
             yield _finding(overlap, measured, other, None if certain else Severity.WARNING)
+
+
+def _scored_by_hand(run: Recording) -> bool:
+    """Whether data that came from no loader was scored as well."""
+    return any(b.source == CALL and b.split == VALIDATION and samples(b) > 1 for b in run.rows(Batch))
 
 
 def _by_nature(overlap: Overlap) -> float:
@@ -115,13 +128,19 @@ def _finding(overlap: Overlap, measured: float, other: Loader | None, severity: 
     )
 
 
-def _only_score(overlap: Overlap, other: Loader | None) -> Finding:
+def _only_score(overlap: Overlap, train: Loader | None, other: Loader | None) -> Finding:
+    """Judge a training set that is all the model is scored on. A loader made for it was meant for something else."""
+    made_for_it = train is not None and other is not None and train.name != other.name and other.passes >= REPEATEDLY
+    what = (
+        "The loader that the model is scored on again and again goes over its training set"
+        if made_for_it
+        else ("The only data that the model is scored on is its training set")
+    )
     return Finding(
-        message=f"The only data that the model is scored on is its training set ({overlap.shared} of "
-        f"{overlap.compared} samples): nothing shows whether it generalises.",
+        message=f"{what} ({overlap.shared} of {overlap.compared} samples): nothing shows whether it generalises.",
         advice="Hold out a part of the data before training (`random_split`) and score the model on that.",
         where=SourceLine.of(other),
-        severity=Severity.NOTE,
+        severity=Severity.WARNING if made_for_it else Severity.NOTE,
         certain=False,
     )
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 CYCLIC = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR")
 """Schedules that are meant to be stepped with every batch and to come down on the way."""
 
+SWUNG = 0.5
+"""Of the highest rate, reached again after the end of a schedule that has no second cycle."""
+
 
 @check(
     "scheduler-misuse",
@@ -41,7 +44,8 @@ def scheduler_misuse(
     Reports a scheduler whose first step comes before the first step of its optimizer (with a GradScaler, which may
     skip the optimizer's step, it is not judged; nor are several steps in advance, which resume a training), and a
     scheduler that is stepped with every batch and brings the learning rate to almost nothing before half of the first
-    epoch is over.
+    epoch is over. A CosineAnnealingLR that is stepped with every batch, beyond its `T_max`, swings up again: that is
+    reported unless its end was that of an epoch.
 
     ## Why is this bad?
     Stepped first, a scheduler skips the first value of its schedule, and a rate that is computed for step n is used in
@@ -104,20 +108,34 @@ def _too_fast(
     end = within * max(sizes)
     used = [(row.step, row.lr) for row in taken]
     fallen = next(((step, lr) for step, lr in rates if lr < lowest * peak and _after_peak(used, step, peak)), None)
-    if fallen is None or fallen[0] >= end:
+    if fallen is None:
+        return
+    swung = "" if fallen[0] < end else _swung(steps[0].type, rates, peak, lowest, max(sizes))
+    if fallen[0] >= end and not swung:
         return
     yield Finding(
         message=f"{steps[0].type} is stepped with every batch and brought the learning rate from {peak:.3g} down to "
-        f"{fallen[1]:.3g} by batch {fallen[0] + 1} of the {max(sizes)} of the first epoch.",
+        f"{fallen[1]:.3g} by batch {fallen[0] + 1} of the {max(sizes)} of the first epoch{swung}.",
         advice="Step it once per epoch (after the loop over the batches), or build it for the number of batches: "
         "`T_max=epochs * len(loader)`.",
         where=SourceLine.of(steps[0]),
         names=(steps[0].name,),
+        since=(segment, fallen[0]),
         evidence=(
             Measure("learning rate / highest learning rate", fallen[1] / peak, f">= {lowest:g}"),
             curve("learning rate", [step for step, _ in rates], [lr for _, lr in rates]),
         ),
     )
+
+
+def _swung(kind: str, rates: Sequence[tuple[int, float]], peak: float, lowest: float, batches: int) -> str:
+    """Return how a cosine that is over goes on; nothing if it is not over, or was over just when an epoch was."""
+    trough, least = min(rates, key=lambda rate: rate[1])
+    again = max((lr for step, lr in rates if step > trough), default=0.0)
+    at_the_end = min((trough + 1) % batches, -(trough + 1) % batches) <= 1
+    if kind != "CosineAnnealingLR" or at_the_end or not (least < lowest * peak and again >= SWUNG * peak):
+        return ""
+    return f"; past its `T_max` of about {trough + 1} it swings up again, to {again:.3g}"
 
 
 def _after_peak(used: Sequence[tuple[int, float]], step: int, peak: float) -> bool:

@@ -45,7 +45,7 @@ def not_reproducible(run: Recording) -> Iterator[Finding]:
     ## References
     - [PyTorch, Reproducibility](https://pytorch.org/docs/stable/notes/randomness.html)
     """
-    rows = [row for row in run.rows(EvalGap) if row.again >= 0]
+    rows = [row for row in run.rows(EvalGap) if 0 <= row.again < math.inf]
     if not rows:
         raise Skip("no model could be called a second time")
     if not any(row.seeded for row in rows):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, Table, check, names_shown
-from nndoctor.records import Module, TensorStats
+from nndoctor.records import Chained, Module, Parameter, TensorStats
 from nndoctor_checks.tensors import LAYERS, sampled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+FEWEST_LINKS = 3
+"""Sampled steps in which a layer was fed by a sigmoid."""
+HABIT = 2
+"""Layers fed by sigmoids."""
 
 
 @check(
@@ -29,6 +35,7 @@ def activation_mean(
     extreme: float = 10.0,  # the spread between samples is a tenth of what they all share: a warning
     min_steps: int = 4,  # sampled steps
     min_values: int = 64,  # of the output: few units may well lie on one side by chance
+    squashed: float = 2.0,  # the same for a sigmoid; it is 2.4 where its input is standardised
 ) -> Iterator[Finding]:
     """The outputs of a hidden layer lie far from zero, all on one side.
 
@@ -37,9 +44,13 @@ def activation_mean(
     with abs(mean) > `off` x std in all of them; as a warning above `extreme`. The last layer is left out (targets may
     have a mean), as are outputs of sigmoids, ReLUs and normalisations, which are one-sided or centred by nature.
 
+    Warns of a network of which two or more layers get their input straight from sigmoids (through pooling at most),
+    if the mean of these is above `squashed` x std. A sigmoid that multiplies something is a gate and is not meant.
+
     ## Why is this bad?
     What all samples share carries no information, and drowns what tells them apart: the following activation is on
-    one side of its bend for all of them, and the gradients of the next layer's weights all have the same sign.
+    one side of its bend for all of them, and the gradients of the next layer's weights all have the same sign. Sigmoids
+    between the layers do this by nature, and the slope of each is a quarter at most: they slow down what is before.
 
     ## Example
     ```python
@@ -55,7 +66,9 @@ def activation_mean(
     Layers that feed a gate are sometimes given a bias of some size on purpose.
 
     ## References
-    - LeCun, Bottou, Orr, Mueller, Efficient BackProp, 1998 (section 4.3: inputs of a layer should have zero mean)
+    - LeCun, Bottou, Orr, Mueller, Efficient BackProp, 1998 (sections 4.3 and 4.4: inputs of a layer should have zero
+      mean, so sigmoids should be symmetric)
+    - Glorot, Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010
     """
     judged = False
     places = {m.name: m for m in run.rows(Module)}
@@ -72,6 +85,7 @@ def activation_mean(
         wrong = {name: median(values) for name, values in ratios.items() if min(values) > off}
         if wrong:
             yield _finding(wrong, off, extreme, [places[n] for n in wrong if n in places])
+        yield from _behind_sigmoids(run, segment, squashed)
     if not judged:
         raise Skip("no outputs of hidden linear or convolutional layers were measured in enough steps")
 
@@ -96,3 +110,39 @@ def _finding(wrong: dict[str, float], off: float, extreme: float, modules: Seque
         ),
         severity=Severity.WARNING if worst > extreme else None,
     )
+
+
+def _behind_sigmoids(run: Recording, segment: int, squashed: float) -> Iterator[Finding]:
+    """Find layers that are fed by sigmoids. One may be the output of a part of the network; two are a habit."""
+    fed: defaultdict[str, list[Chained]] = defaultdict(list)
+    roots = {m.name: m.root for m in run.rows(Module)}
+    given = {p.module for p in run.rows(Parameter) if p.segment == segment and (p.loaded or not p.requires_grad)}
+    for row in run.rows(Chained):
+        often = row.segment == segment and row.through == "sigmoid" and row.links >= FEWEST_LINKS
+        if often and row.first not in given:  # the activations of a pretrained network are not a matter of choice
+            fed[roots.get(row.second, "")].append(row)
+    ratios = [
+        _ratio(row)
+        for rows in sampled(run, "activation", segment).values()
+        for row in rows
+        if row.type.lower() == "sigmoid"
+    ]
+    typical = median(ratios) if ratios else 0.0
+    for rows in fed.values():
+        layers = tuple(dict.fromkeys(row.second for row in rows))
+        if len(layers) >= HABIT and typical > squashed:
+            yield Finding(
+                title="The layers get their input from sigmoids.",
+                message=f"{names_shown(layers)} get their input from sigmoids: all of it is positive (its mean is "
+                f"{typical:.2g} times its std), and of the gradient at most a quarter passes each of them.",
+                advice="Use `nn.ReLU()` or `nn.GELU()` between the layers (`nn.Tanh()` is centred at least); a sigmoid "
+                "belongs at the end, where a probability is wanted, and into gates.",
+                where=SourceLine.of(rows[0]),
+                names=layers,
+                evidence=(
+                    Measure("abs(mean) / std behind the sigmoids", typical, f"<= {squashed:g}"),
+                    Measure("layers fed by sigmoids", len(layers), "0 or 1"),
+                ),
+                severity=Severity.WARNING,
+                certain=False,
+            )

@@ -150,24 +150,27 @@ def _within_run(
         return None
     if early > 0 and late > growth * early:
         story = f"The norm of the gradient grew from {early:.3g} to {late:.3g} within {len(values)} steps"
-        return _trend(optimizer, series, story, ("late / early", late / early, growth), sure=sure)
+        since = next((s for s, v in series if v > growth * early), 0)
+        return _trend(optimizer, series, story, ("late / early", late / early, growth), (segment, since), sure=sure)
     if swollen := _swollen(run, segment, growth):
-        module, before, after = swollen
+        module, before, after, since = swollen
         story = f"The std of the output of `{module}` grew from {before:.3g} to {after:.3g}"
-        return _trend(optimizer, series, story, ("std of the output", after, SWOLLEN), sure=sure)
+        return _trend(optimizer, series, story, ("std of the output", after, SWOLLEN), (segment, since), sure=sure)
     if usual > 0 and max(values[3:]) > spike * usual:
         story = f"The norm of the gradient, usually {usual:.3g}, jumped to {max(values[3:]):.3g}"
-        return _trend(optimizer, series, story, ("largest / median", max(values[3:]) / usual, spike), sure=False)
+        since = max(series[3:], key=lambda each: each[1])[0]
+        measured = ("largest / median", max(values[3:]) / usual, spike)
+        return _trend(optimizer, series, story, measured, (segment, since), sure=False)
     return None
 
 
-def _swollen(run: Recording, segment: int, growth: float) -> tuple[str, float, float] | None:
-    """Return the hidden layer whose output grew out of bounds in the course of training."""
+def _swollen(run: Recording, segment: int, growth: float) -> tuple[str, float, float, int] | None:
+    """Return the hidden layer whose output grew out of bounds in the course of training, from when on."""
     hidden = {p.module for p in matrices(run, segment)[:-1]}
     for name, rows in sampled(run, "activation", segment).items():
         before, after = rows[0].std, middle([r.std for r in rows[-3:]])
         if name in hidden and len(rows) >= 4 and before > 0 and after > SWOLLEN and after > growth * before:
-            return name, before, after
+            return name, before, after, next((r.step for r in rows if r.std > SWOLLEN), 0)
     return None
 
 
@@ -176,6 +179,7 @@ def _trend(
     series: Sequence[tuple[int, float]],
     story: str,
     measured: tuple[str, float, float],
+    since: tuple[int, int],
     *,
     sure: bool,
 ) -> Finding:
@@ -190,4 +194,5 @@ def _trend(
         ),
         severity=None if sure else Severity.WARNING,
         certain=sure,
+        since=since,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
@@ -12,6 +13,7 @@ from nndoctor_checks.depth import explodes_from_the_start
 from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives, prior_of
 from nndoctor_checks.numerics import accidents, has_hole
 from nndoctor_checks.rate_range import evidence, swept
+from nndoctor_checks.tensors import matrices, update_ratios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,6 +54,7 @@ def learning_rate_too_high(
     risen: float = 1.5,  # end / start of a run that diverged; others use the same factor of end / minimum
     stuck: float = 0.5,  # of the loss is left: it was not halved on one batch
     falling: float = 0.9,  # a run whose loss fell by a tenth is learning, whatever one small batch does
+    overthrown: float = 0.5,  # of its size a weight changes in the very first step; 1e-3 is usual
 ) -> Iterator[Finding]:
     """The learning rate is so high that the loss jumps about or diverges; a tenth of it is stable.
 
@@ -61,8 +64,12 @@ def learning_rate_too_high(
     tenth it fell below that and to less than half, and on your own batches it did not fall either. If the loss rose by
     `risen` on your own batches, they are run through once more at a tenth of the rate; it is reported if the loss then
     falls to `falling` of its start. Where no smaller rate could be tried, a loss that diverges on your own batches and
-    ends above that of a constant prediction is a warning. What is not blamed on the rate: a NaN from a formula (log or
-    division of 0), and gradients that explode through the depth before anything was trained.
+    ends above that of a constant prediction is a warning. So is a loss that falls in the end, if the first step
+    changed the weights by `overthrown` of their size and the loss then rose to `risen` times the greater of its start
+    and that of a constant prediction: the initialisation is lost, and units that died do not come back.
+
+    What is not blamed on the rate: a NaN from a formula (log or division of 0), and gradients that explode through the
+    depth before anything was trained.
 
     ## Why is this bad?
     A step is right only as far as the loss is nearly a plane. Where it curves, a step longer than two over the
@@ -94,7 +101,12 @@ def learning_rate_too_high(
             continue
         tried, own = attempts(run, segment), descent(run, OBSERVE, segment)
         user, tenth = tried.get(OVERFIT), tried.get(TENTH)
-        if own is None or _left(own, math.nan) <= falling:
+        if own is None:
+            continue
+        if _left(own, math.nan) <= falling:
+            ratio = _first_update(run, segment)
+            if ratio >= overthrown and _peak(own) > risen * max(own.start, prior_of(run, own, segment), 0.0):
+                yield _lost_start(run, segment, own, ratio)
             continue
         calm = descent(run, OBSERVE_TENTH, segment)
         if calm is not None and _rose(own, risen) and _left(calm, math.nan) < falling:
@@ -141,6 +153,40 @@ def _unstable(user: Descent, tenth: Descent, floor: float, marks: tuple[float, f
     if left > risen:
         return left_at_tenth < falling
     return left > stuck and left_at_tenth < stuck and left > 2 * left_at_tenth
+
+
+def _first_update(run: Recording, segment: int) -> float:
+    """Return by how much of its size the typical weight of a layer changed in the first step, NaN if not known."""
+    ratios = update_ratios(run, segment)
+    fresh = [p.name for p in matrices(run, segment) if p.std > 0 and not p.loaded]
+    return middle([value for name in fresh for step, value in ratios.get(name, ()) if step == 0])
+
+
+def _peak(course: Descent) -> float:
+    """Return the loss that two of the early steps in a row exceeded: one alone may be an odd batch."""
+    early = course.losses[1 : max(3, len(course.losses) // 2)]
+    return max((min(pair) for pair in pairwise(early)), default=math.nan)
+
+
+def _lost_start(run: Recording, segment: int, own: Descent, ratio: float) -> Finding:
+    optimizer = _optimizer(run, segment)
+    rate = optimizer.lr if optimizer is not None and optimizer.lr > 0 else own.lr
+    name = optimizer.type if optimizer is not None else "the optimizer"
+    return Finding(
+        message=f"With {name} and a learning rate of {rate:.3g} the first step changed the weights by {ratio:.2g} of "
+        f"their size, and the loss rose from {own.start:.3g} to {_peak(own):.3g} before it fell: the initial weights "
+        "were lost.",
+        advice=f"Lower it to `lr={rate / 10:.1g}` or less, until a step changes the weights by about 0.001 of their "
+        "size; usual are 1e-3 for Adam and 1e-2 to 1e-1 for SGD.",
+        where=SourceLine.of(optimizer),
+        evidence=(
+            Measure("update / weight in the first step", ratio, "about 0.001"),
+            Measure("learning rate", rate, f"<= {rate / 10:.1g}"),
+            *evidence(swept(run, segment), rate),
+            curve(f"loss, {own.experiment}", own.steps, own.losses),
+        ),
+        severity=Severity.WARNING,
+    )
 
 
 def _finding(run: Recording, segment: int, courses: Mapping[str, Descent], *, certain: bool = True) -> Finding:

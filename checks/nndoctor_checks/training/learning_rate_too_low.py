@@ -23,6 +23,8 @@ TINY_ADAPTIVE = 1e-5
 """A hundredth of the usual rate of Adam."""
 WARM_UP = 2.0
 """A learning rate that more than doubles over the observed steps is still being warmed up."""
+MANY = 100
+"""Steps on one batch of 16 samples in which any network that learns at all gets well below its start."""
 ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Lion", "Adafactor", "NAdam", "RAdam")
 """Optimizers whose step has the size of the learning rate, however small the gradient is."""
 
@@ -47,6 +49,7 @@ def learning_rate_too_low(
     steeper: float = 5.0,  # at ten times the rate; 10 where the descent is a plane
     slowest: float = 1e-6,  # update / weight; a thousandth of the usual 1e-3
     far: float = 100.0,  # times the rate: there the range test falls steepest; 10 is where a good rate lies below it
+    slow: float = 0.1,  # of the loss fell in all observed steps: it moves, but at this pace for a very long time
 ) -> Iterator[Finding]:
     """The learning rate is so low that the loss hardly moves.
 
@@ -58,6 +61,11 @@ def learning_rate_too_low(
     range test (the rate is raised step by step) the loss falls steepest at `far` times the rate. A constant that the
     loss is multiplied with counts as part of the rate, but with Adam and its like, which divide it out again. A rate
     that is being warmed up is exempt.
+
+    A loss that falls, but by less than `slow` of itself, is reported if one repeated batch is not fitted and at ten
+    times the rate falls `steeper` times as much in the same number of steps (the descent is still a plane there, and no
+    step is too long), and one of two more is so: in the range test it falls steepest at `far` times the rate, or the
+    repeated batch, too, fell by less than `slow` in 100 steps and more.
 
     ## Why is this bad?
     The direction is right, but the steps are too short: with a rate a hundred times too low, a training of one hour
@@ -86,28 +94,29 @@ def learning_rate_too_low(
         if own is None or own.diverged or not own.lr > 0 or _warming(run, segment) or len(own.losses) < 8:
             continue
         judged = True
-        if not _still(own, moved):
-            continue
         tried = attempts(run, segment)
-        user, tenfold = tried.get(OVERFIT), tried.get(TENFOLD)
+        user, tenfold, found = tried.get(OVERFIT), tried.get(TENFOLD), swept(run, segment)
+        still = _still(own, moved)
         factor = factor_of(run, own, segment)
         shrunk = factor if 0 < factor < 1 else 1.0
-        ratio = _typical_ratio(run, segment, shrunk)
+        ratio = _typical_ratio(run, segment, shrunk) if still else math.nan
         if ratio < slowest and own.lr * shrunk < TINY <= own.lr:
             yield _shrunk(run, segment, own, shrunk, ratio)
         elif ratio < slowest:
-            yield _finding(
-                run, segment, [own], f"all weights change by about {ratio:.1g} of their size per step", ratio
-            )
-        elif user is not None and tenfold is not None and _steeper(user, tenfold, moved, steeper):
+            story = f"all weights change by about {ratio:.1g} of their size per step"
+            yield _finding(run, segment, [own], story, ratio)
+        elif still and user and tenfold and _steeper(user, tenfold, moved, steeper):
             story = (
                 f"at ten times the rate it fell from {tenfold.start:.4g} to {tenfold.end:.4g} on one batch, at yours "
             )
-            story += f"to {user.end:.4g}"
-            yield _finding(run, segment, [own, user, tenfold], story, math.nan)
-        elif (found := swept(run, segment)) is not None and _far_below(own, user, found, moved, far):
+            yield _finding(run, segment, [own, user, tenfold], f"{story}to {user.end:.4g}", math.nan)
+        elif still and found and _far_below(own, user, found, moved, far):
             story = f"raised step by step, it made the loss fall steepest at {found.steepest:.1g}"
             yield _finding(run, segment, [own], story, math.nan)
+        elif user and tenfold and _creeps(own, user, tenfold, slow, steeper):
+            below = found is not None and found.steepest >= far * own.lr
+            if below or _crept(user, slow):
+                yield _finding(run, segment, [own, user, tenfold], _pace(user, tenfold, found), math.nan)
     if not judged:
         raise Skip("no steady training with a known learning rate was seen")
 
@@ -139,6 +148,32 @@ def _steeper(user: Descent, tenfold: Descent, moved: float, steeper: float) -> b
     fall, noise = _fall(tenfold)
     least = max(moved * abs(user.start), 3 * noise, steeper * max(_fall(user)[0], 0.0))
     return fall >= least
+
+
+def _creeps(own: Descent, user: Descent, tenfold: Descent, slow: float, steeper: float) -> bool:
+    """Whether the loss falls, slowly, and at ten times the rate in proportion: the rate alone sets the pace."""
+    fall, noise = _fall(tenfold)
+    least = max(2 * slow * abs(user.start), 3 * noise, steeper * _fall(_as_long(user, tenfold))[0])
+    return not (user.diverged or tenfold.diverged) and _fall(own)[0] <= slow * abs(own.start) and fall >= least
+
+
+def _crept(user: Descent, slow: float) -> bool:
+    """Whether not even one repeated batch, which is free of noise, fell by more in many steps."""
+    return len(user.losses) >= MANY and _fall(user)[0] <= slow * abs(user.start)
+
+
+def _as_long(course: Descent, other: Descent) -> Descent:
+    """Return the first steps of a course, as many as the other has: it may have gone on for longer."""
+    return replace(course, losses=course.losses[: len(other.losses)])
+
+
+def _pace(user: Descent, tenfold: Descent, found: RateRange | None) -> str:
+    story = (
+        f"in {len(tenfold.losses)} steps on one batch it fell from {tenfold.start:.4g} to {tenfold.end:.4g} at ten "
+        f"times the rate, at yours to {_as_long(user, tenfold).end:.4g}"
+    )
+    steepest = f"; raised step by step, it made the loss fall steepest at {found.steepest:.1g}" if found else ""
+    return story + steepest
 
 
 def _far_below(own: Descent, user: Descent | None, found: RateRange, moved: float, far: float) -> bool:

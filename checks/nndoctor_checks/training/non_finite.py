@@ -144,6 +144,7 @@ def _traced(run: Recording, row: NonFinite) -> Finding:
         evidence=(Measure("step", row.step, "none"), *quotes),
         severity=Severity.WARNING if row.experiment == OVERFIT else None,
         certain=row.phase != "unknown",
+        since=_since(row),
     )
 
 
@@ -188,7 +189,13 @@ def _untraced(run: Recording, bad: Step) -> Finding:
         ),
         severity=Severity.WARNING if recovered or bad.experiment == OVERFIT else None,
         certain=False,
+        since=_since(bad),
     )
+
+
+def _since(row: NonFinite | Step) -> tuple[int, int]:
+    """Return when it came up in the training. When it would have there is not known of one in an experiment."""
+    return (row.segment, row.step) if row.experiment == OBSERVE else (row.segment, 0)
 
 
 def _loss_line(run: Recording, at: NonFinite | Step) -> Placed | None:

@@ -130,6 +130,7 @@ def _finding(run: Recording, segment: int, found: dict[str, dict[int, float]], s
         "`nn.init.xavier_uniform_`, put a normalisation layer in between, or lower the learning rate.",
         where=SourceLine.of(modules.get(worst) or modules.get(worst.rpartition(".")[0])),
         names=names,
+        since=(segment, min(step for shares in found.values() for step, value in shares.items() if value > share)),
         evidence=(
             Measure("share of saturated outputs", value, f"<= {share:g}"),
             curve("saturated share by step", list(found[worst]), list(found[worst].values())),
