@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from accuracy import RANKS, ROOT, Case, cases
 
+from nndoctor.catalogue import load_catalogue
 from nndoctor.ranks import Ranks
 from nndoctor.ranks_merged import culprit
 from nndoctor.records import RankEnd
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CASES = cases(folders=[RANKS])
+DISTRIBUTED = {name for name, check in load_catalogue().items() if check.reason == "D"}
 
 
 def run(script: str, work: Path, *options: str) -> tuple[dict[str, Any], str]:
@@ -48,7 +50,11 @@ def run(script: str, work: Path, *options: str) -> tuple[dict[str, Any], str]:
 def test_the_ranks_are_judged_together(case: Case, tmp_path: Path) -> None:
     found, printed = run(case.script.name, tmp_path)
     errors = [entry["check"] for entry in found["diagnosis"] if entry["severity"] == "error"]
-    assert errors[:1] == ([] if case.expectation == "nothing" else [case.expectation]), printed
+    warnings = [entry["check"] for entry in found["diagnosis"] if entry["severity"] == "warning"]
+    level, _, mild = case.expectation.partition(" ")
+    assert errors[:1] == ([] if level in ("nothing", "warning") else [case.expectation]), printed
+    symptoms = {check for entry in found["diagnosis"] for check in entry["explains"]}
+    assert [check for check in warnings if check in DISTRIBUTED - symptoms] == ([mild] if mild else []), printed
     crashed = [row["check"] for row in found["outcomes"] if row["outcome"] == "crashed"]
     assert not crashed
 
