@@ -59,6 +59,7 @@ class Conductor:
         self.on_op: Callable[[str, tuple[Any, ...], dict[str, Any], Any], None] = lambda *_: None
         self.interesting: frozenset[str] = frozenset()
         self.on_loader: Callable[[Served], None] = lambda *_: None
+        self.on_read: Callable[[], None] = lambda: None
         self.on_compiled: Callable[[Any, dict[str, Any]], None] = lambda *_: None
         self.on_arguments: Callable[[str, tuple[Any, ...], dict[str, Any]], tuple[Any, Any]] | None = None
         self._make_plan = plan

@@ -82,6 +82,7 @@ NOUNS = {
     "Rank": "process of several",
     "RankState": "step of several processes",
     "RankBatch": "batch of several processes",
+    "RankEvaluation": "validation pass of several processes",
     "SamplerPass": "pass with a DistributedSampler",
     "Experiment": "experiment",
     "Trial": "trial of a treatment",

@@ -64,6 +64,11 @@ IGNORED_FUNCTIONS = frozenset(
 )
 """Functions that make no new values; the mode passes them on at once."""
 
+READS = frozenset(
+    ["item", "tolist", "numpy", "__array__", "__bool__", "__float__", "__int__", "__index__", "__format__", "__repr__"]
+)
+"""Functions by which a number leaves a tensor, to be printed, compared or kept."""
+
 ACCELERATE_LOADERS = ("DataLoaderShard", "DataLoaderDispatcher", "SkipDataLoader")
 """Wrappers of loaders that iterate themselves and pass for loaders; nothing of them is built as one."""
 
@@ -364,6 +369,8 @@ class Watcher(TorchFunctionMode):
         """Pass the call on; exchange arguments where the feed says so; tell the listeners."""
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
+        if name in READS and not self.session.stack and self.session.hears():
+            self.conductor.on_read()
         if name in IGNORED_FUNCTIONS or not self.session.hears() or self.session.in_backward:
             return func(*args, **kwargs)
         if not self.session.stack:

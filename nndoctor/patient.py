@@ -47,6 +47,7 @@ from nndoctor.probes.own_targets import ANSWERS, OwnTargets
 from nndoctor.probes.pairs import Pairs
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
+from nndoctor.probes.rank_evaluations import RankEvaluations
 from nndoctor.probes.ranks import Ranks
 from nndoctor.probes.samples import Samples
 from nndoctor.probes.speed import Speed
@@ -79,11 +80,14 @@ class Patient:
         era = Era(self.session, self.conductor)
         self.batches = Batches(self.session, self.conductor, era)
         self.ward = Ward(self.session, self.conductor, era, self.batches) if config.trials else None
-        self.ranks = Ranks(self.session, self.conductor) if config.world > 1 else None
+        self.ranks: tuple[Ranks, RankEvaluations] | None = None
+        if config.world > 1:
+            evaluations = RankEvaluations(self.session, self.conductor, era, self.batches)
+            self.ranks = (Ranks(self.session, self.conductor), evaluations)
         if self.ward is None:
             self._attach(era)
-        if self.ranks is not None:
-            self.session.listen(self.ranks)
+        for listener in self.ranks or ():
+            self.session.listen(listener)
 
     def _attach(self, era: Era) -> None:
         """Attach every instrument of a check."""
@@ -133,8 +137,8 @@ class Patient:
         hooks = Hooks(self.session, self.conductor)
         hooks.install(patches)
         self.scratch.install(self.files)
-        if self.ranks is not None:
-            self.ranks.install(patches)
+        for instrument in self.ranks or ():
+            instrument.install(patches)
         failure = ""
         code = 0
         try:
@@ -275,6 +279,8 @@ class Patient:
 
     def _saved(self, kind: str, text: str) -> None:
         self.session.add(Event(kind=kind, text=text))
+        if self.ranks is not None:
+            self.ranks[1].wrote()
 
     def _leave(self) -> None:
         """The script swallows every stop: write what there is and end the process."""

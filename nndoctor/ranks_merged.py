@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING
 from nndoctor.attempt import in_collective
 from nndoctor.errors import RecordingError
 from nndoctor.recording import FILE_NAME, Recorder, Recording
-from nndoctor.records import COAST, OBSERVE, TRAIN, Batch, Event, Rank, RankBatch, RankEnd, RankState, SamplerPass
+from nndoctor.records import (
+    COAST,
+    OBSERVE,
+    TRAIN,
+    Batch,
+    Event,
+    Rank,
+    RankBatch,
+    RankEnd,
+    RankEvaluation,
+    RankState,
+    SamplerPass,
+)
 from nndoctor.verdict import own_failure
 
 if TYPE_CHECKING:
@@ -107,7 +119,7 @@ def _rows(path: Path, rank: int) -> Iterator[Record]:
         recording = Recording.open(path)
     except RecordingError:
         return  # it died before it could record anything; its end says so
-    for kind in (Rank, RankState, SamplerPass):
+    for kind in (Rank, RankState, RankEvaluation, SamplerPass):
         yield from recording.rows(kind)
     yield from _batches(recording, rank)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from junitparser import JUnitXml
+from sarif_schema import checked
 
 from nndoctor import cli
 
@@ -71,8 +73,11 @@ def test_the_action_with_the_real_nndoctor(tmp_path: Path) -> None:
     code, _, printed = run_check(tmp_path, real, script="train.py")
     assert code == 1
     assert "::error file=train.py,line=" in printed
-    assert (tmp_path / "nndoctor.sarif").is_file()
-    assert (tmp_path / "nndoctor.xml").is_file()
+    [run] = checked((tmp_path / "nndoctor.sarif").read_text())["runs"]
+    assert "missing-zero-grad" in {result["ruleId"] for result in run["results"]}
+    xml = JUnitXml.fromfile(str(tmp_path / "nndoctor.xml"))
+    assert xml.failures
+    assert "missing-zero-grad" in {case.name for suite in xml for case in suite if case.result}
 
 
 def test_the_documented_workflow_uses_the_action_as_it_is() -> None:

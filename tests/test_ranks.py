@@ -14,21 +14,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from accuracy import RANKS, ROOT, Case, cases
 
+from nndoctor.catalogue import load_catalogue
 from nndoctor.ranks import Ranks
 from nndoctor.ranks_merged import culprit
-from nndoctor.records import RankEnd
+from nndoctor.recording import Recording
+from nndoctor.records import Event, RankEnd, Step, TensorStats
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CASES = cases(folders=[RANKS])
+DISTRIBUTED = {name for name, check in load_catalogue().items() if check.reason == "D"}
 
 
-def run(script: str, work: Path, *options: str) -> tuple[dict[str, Any], str]:
-    """Run a script on two ranks; return findings.json and what was printed."""
+def launched(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Start two processes by torchrun."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, "-m", "nndoctor", "check", "-q", "--steps", "20", *options, str(ROOT / RANKS / script)],
+    return subprocess.run(
+        [*command, *arguments],
         cwd=work,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -36,6 +39,11 @@ def run(script: str, work: Path, *options: str) -> tuple[dict[str, Any], str]:
         timeout=240,
         check=False,
     )
+
+
+def run(script: str, work: Path, *options: str) -> tuple[dict[str, Any], str]:
+    """Check a script on two ranks; return findings.json and what was printed."""
+    done = launched(work, "-m", "nndoctor", "check", "-q", "--steps", "20", *options, str(ROOT / RANKS / script))
     [found] = work.rglob("findings.json")
     content: dict[str, Any] = json.loads(found.read_text())
     assert not list((work / "nndoctor-runs").glob(".ranks-*")), "the note of where the run's folder is stays behind"
@@ -48,7 +56,11 @@ def run(script: str, work: Path, *options: str) -> tuple[dict[str, Any], str]:
 def test_the_ranks_are_judged_together(case: Case, tmp_path: Path) -> None:
     found, printed = run(case.script.name, tmp_path)
     errors = [entry["check"] for entry in found["diagnosis"] if entry["severity"] == "error"]
-    assert errors[:1] == ([] if case.expectation == "nothing" else [case.expectation]), printed
+    warnings = [entry["check"] for entry in found["diagnosis"] if entry["severity"] == "warning"]
+    level, _, mild = case.expectation.partition(" ")
+    assert errors[:1] == ([] if level in ("nothing", "warning") else [case.expectation]), printed
+    symptoms = {check for entry in found["diagnosis"] for check in entry["explains"]}
+    assert [check for check in warnings if check in DISTRIBUTED - symptoms] == ([mild] if mild else []), printed
     crashed = [row["check"] for row in found["outcomes"] if row["outcome"] == "crashed"]
     assert not crashed
 
@@ -65,6 +77,41 @@ def test_a_rank_that_hangs_is_named(tmp_path: Path) -> None:
     found, printed = run("rank_hangs.py", tmp_path, "--patience", "40")
     assert found["status"] == "crashed"
     assert "rank 1: hung: no progress for 40 s" in " ".join(printed.split())
+
+
+def shards_fully() -> bool:
+    try:
+        from torch.distributed.fsdp import fully_shard  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shards_fully(), reason="FSDP2 came with torch 2.6: no torch.distributed.fsdp.fully_shard here")
+def test_sharded_training_is_the_same_to_the_last_bit_when_watched(tmp_path: Path) -> None:
+    script = str(ROOT / RANKS / "fully_sharded.py")
+    for name, command in (("bare", []), ("watched", ["-m", "nndoctor", "watch", "-q", "--overhead", "every"])):
+        (tmp_path / name).mkdir()
+        done = launched(tmp_path / name, *command, script, "25")
+        assert done.returncode == 0, done.stdout + done.stderr
+    for rank in (0, 1):
+        bare, watched = ((tmp_path / name / f"losses-{rank}.txt").read_text() for name in ("bare", "watched"))
+        assert watched == bare
+    recordings = [Recording.open(path) for path in (tmp_path / "watched").rglob("recording.sqlite")]
+    assert len(recordings) == 2
+    for recording in recordings:
+        assert len(recording.rows(Step)) == 25
+        gradients = {row.name: row for row in recording.rows(TensorStats) if row.kind == "gradient"}
+        assert len(gradients) == 16  # of every parameter, what this rank holds of it
+        assert not [row.text for row in recording.rows(Event) if row.kind == "instrument"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shards_fully(), reason="FSDP2 came with torch 2.6: no torch.distributed.fsdp.fully_shard here")
+def test_a_check_of_sharded_training_points_at_watch(tmp_path: Path) -> None:
+    done = launched(tmp_path, "-m", "nndoctor", "check", "-q", str(ROOT / RANKS / "fully_sharded.py"), "25")
+    assert "where only `nndoctor watch` can look" in " ".join(done.stdout.split())
 
 
 def test_the_rank_that_died_first_is_to_blame_not_those_that_lost_it() -> None:

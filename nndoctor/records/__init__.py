@@ -53,7 +53,7 @@ from nndoctor.records.objective import (
     StepDirection,
 )
 from nndoctor.records.practice import Clipping, DropoutCall, KeptGraphs, SchedulerStep, ValidationCall
-from nndoctor.records.ranks import Rank, RankBatch, RankEnd, RankState, SamplerPass
+from nndoctor.records.ranks import Rank, RankBatch, RankEnd, RankEvaluation, RankState, SamplerPass
 from nndoctor.records.samples import Collation, Coverage, Learner, Pairing, Redraw, RowOrder, WorkerRandomness
 from nndoctor.records.sources import SourceFile
 from nndoctor.records.speed import CompiledCalls, Devices
@@ -114,6 +114,7 @@ KINDS: tuple[type[Record], ...] = (
     Source,
     Trial,
     Rank,
+    RankEvaluation,
     RankState,
     RankBatch,
     RankEnd,
@@ -181,6 +182,7 @@ __all__ = [
     "Rank",
     "RankBatch",
     "RankEnd",
+    "RankEvaluation",
     "RankState",
     "Record",
     "Recreated",

@@ -70,6 +70,29 @@ class SamplerPass(Placed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RankEvaluation(Placed):
+    """One pass of one rank over data that it does not train on; the place is where the loop asks for batches.
+
+    The data set has `size` samples, of which the sampler gives this rank `drawn` in a pass; -1 where unknown.
+    `content` are hashes of the batches on which a model ran (long passes are cut short). The rest counts what the
+    script did from the first batch until training went on: numbers that it read off tensors, operations of
+    torch.distributed that bring numbers of several ranks together, files that it wrote to.
+    """
+
+    rank: int = 0
+    replicas: int = 1
+    """Among how many ranks the sampler divides the data set."""
+    order: str = "unknown"
+    size: int = -1
+    drawn: int = -1
+    batch_size: int = -1
+    content: tuple[str, ...] = ()
+    reads: int = 0
+    collectives: int = 0
+    writes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RankEnd(Placed):
     """How one rank ended: `finished`, `failed`, `killed`, `hung`, `waited` (for another that was gone) or `missing`.
 

@@ -103,9 +103,8 @@ def _result(entry: Entry, by: str, examined: Examined, index: dict[str, int], ke
 
 
 def _location(file: str, line: int, function: str = "") -> dict[str, Any]:
-    artifact = {"uri": quote(file), **({} if file.startswith("/") else {"uriBaseId": ROOT})}
-    if file.startswith("/"):
-        artifact["uri"] = f"file://{quote(file)}"
+    uri = quote(file, errors="surrogateescape")  # names that are no UTF-8 keep their bytes
+    artifact = {"uri": f"file://{uri}"} if file.startswith("/") else {"uri": uri, "uriBaseId": ROOT}
     physical: dict[str, Any] = {"artifactLocation": artifact, "region": {"startLine": max(line, 1)}}
     location: dict[str, Any] = {"physicalLocation": physical}
     if function and not function.startswith("<"):

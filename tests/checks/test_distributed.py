@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from nndoctor import Recording, Severity, Skip
-from nndoctor.records import TRAIN, Loader, Rank, RankBatch, RankState, SamplerPass
+from nndoctor.records import TRAIN, Loader, Rank, RankBatch, RankEvaluation, RankState, SamplerPass
 from nndoctor_checks.distributed.gradients_not_synchronised import gradients_not_synchronised
 from nndoctor_checks.distributed.rank_divergence import rank_divergence
+from nndoctor_checks.distributed.rank_metrics_not_reduced import rank_metrics_not_reduced
 from nndoctor_checks.distributed.same_data_on_all_ranks import same_data_on_all_ranks
 from nndoctor_checks.distributed.sampler_epoch_not_set import sampler_epoch_not_set
 
@@ -128,3 +129,78 @@ def test_a_sampler_that_is_never_told_the_epoch() -> None:
 )
 def test_other_samplers_are_fine(run: Recording) -> None:
     assert not sampler_epoch_not_set(run)
+
+
+# ---- rank-metrics-not-reduced
+
+
+def evaluations(rank: int, *content: str, times: int = 2, **facts: Any) -> list[RankEvaluation]:
+    """Return passes of one rank, all over the same batches; by default over all of 360 samples in order."""
+    facts = {"file": "train.py", "line": 29, "order": "sequential", "reads": 1, **facts}
+    facts = {"size": 360, "drawn": 360, "batch_size": 90, **facts}
+    return [RankEvaluation(rank=rank, content=content, **facts) for _ in range(times)]
+
+
+def shares(**facts: Any) -> list[RankEvaluation]:
+    """Return two ranks with a DistributedSampler."""
+    facts = {"replicas": 2, "drawn": 180, **facts}
+    return [*evaluations(0, "a", "b", **facts), *evaluations(1, "c", "d", **facts)]
+
+
+def slices(**facts: Any) -> list[RankEvaluation]:
+    """Return two ranks with data sets of their own."""
+    first, second = ({"size": size, "drawn": size, **facts} for size in (181, 180))
+    return [*evaluations(0, "a", "b", **first), *evaluations(1, "c", "d", **second)]
+
+
+def test_a_rank_that_reads_the_numbers_of_its_share_is_reported() -> None:
+    [finding] = rank_metrics_not_reduced(Recording.of(shares()))
+    assert "180 of the 360 samples" in finding.message
+    assert finding.certain
+    assert finding.where is not None
+    assert finding.where.line == 29
+
+
+def test_shares_are_told_by_their_content_too() -> None:
+    [finding] = rank_metrics_not_reduced(Recording.of(slices()))
+    assert "other samples than" in finding.message
+    assert not finding.certain
+
+
+def test_one_share_that_rank_0_alone_evaluates_is_none_the_better() -> None:
+    [finding] = rank_metrics_not_reduced(Recording.of(evaluations(0, "a", replicas=2, drawn=180, times=1)))
+    assert "In the one validation that was seen" in finding.message
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([*evaluations(0, "a", "b"), *evaluations(1, "a", "b")], id="every rank evaluates everything"),
+        pytest.param(evaluations(0, "a", "b"), id="rank 0 alone evaluates everything"),
+        pytest.param(shares(collectives=1), id="put together"),
+        pytest.param([*shares(), *shares(collectives=1)], id="put together now and then"),
+        pytest.param(slices(collectives=1), id="slices put together"),
+        pytest.param(shares(reads=0), id="used for nothing"),
+        pytest.param([*shares(), *evaluations(1, "e", replicas=2, drawn=180, writes=1)], id="handed on in files"),
+        pytest.param(slices(order="shuffled"), id="everything, in an order of its own"),
+        pytest.param(slices(times=1), id="once: may be drawn at random"),
+        pytest.param([*slices(), *evaluations(1, "e", "f", size=180, drawn=180)], id="drawn at random"),
+        pytest.param([*evaluations(0, "a"), *evaluations(1, "c", size=90, drawn=90)], id="tasks of their own"),
+        pytest.param([*evaluations(0, "a"), *evaluations(1, "c", batch_size=45)], id="batches of other sizes"),
+        pytest.param([*evaluations(0, "a"), *evaluations(1, "c", line=40)], id="at other places"),
+        pytest.param([*evaluations(0, "a"), *evaluations(1, "")], id="nothing known of the content"),
+    ],
+)
+def test_other_validations_are_fine(rows: list[RankEvaluation]) -> None:
+    assert not rank_metrics_not_reduced(Recording.of(rows))
+
+
+def test_of_two_data_sets_evaluated_at_one_place_each_is_judged_by_itself() -> None:
+    whole = evaluations(0, "e", size=500, drawn=500)
+    [finding] = rank_metrics_not_reduced(Recording.of([*shares(), *whole]))
+    assert "180 of the 360 samples" in finding.message
+
+
+def test_where_rank_0_evaluates_nothing_nothing_is_said() -> None:
+    with pytest.raises(Skip):
+        rank_metrics_not_reduced(Recording.of(evaluations(1, "a", replicas=2, drawn=180)))
