@@ -69,6 +69,7 @@ NOUNS = {
     "Evaluation": "evaluation of the script's own",
     "LossTarget": "call of a loss function with a target",
     "LossTerm": "objective with several terms",
+    "LossPart": "loss that is a sum of several terms",
     "Broadcast": "column that meets a vector",
     "PassUse": "backward pass that was followed to its use",
     "StepDirection": "step whose direction was measured",

@@ -24,6 +24,7 @@ from nndoctor.experiments.ladder import ladder
 from nndoctor.experiments.lockstep import observe_only
 from nndoctor.experiments.origin import Tracer
 from nndoctor.experiments.overlap import overlaps
+from nndoctor.experiments.parts import ADDITIONS, Parts
 from nndoctor.experiments.plan import plan
 from nndoctor.experiments.samples import questions
 from nndoctor.experiments.scan import drifts, scans
@@ -111,9 +112,11 @@ class Patient:
         self.session.listen(Direction(self.session, self.conductor))
         self.session.listen(Terms(self.session))
         self.session.listen(Waste(self.session))
+        self.parts = Parts(self.session, self.conductor)
+        self.session.listen(self.parts)
         self.session.listen(Broadcasts(self.session, self.conductor, self.batches))
         self.conductor.interesting = (
-            LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys() | POOLS
+            LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys() | POOLS | ADDITIONS
         )
         speed = Speed(self.session, self.conductor)
         self.session.listen(speed)
@@ -180,7 +183,7 @@ class Patient:
             return observe_only(conductor)
         if self.ward is not None:
             return self.ward.plan(conductor)
-        return ladder(conductor) if self.config.plan == "ladder" else plan(conductor, self._inspect)
+        return ladder(conductor) if self.config.plan == "ladder" else plan(conductor, self._inspect, self.parts)
 
     def _inspect(self) -> None:
         """Look at the model between two experiments: the loop stands still."""

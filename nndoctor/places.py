@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import os
 import sys
@@ -48,6 +49,25 @@ def source_line(file: str, line: int) -> str:
         return linecache.getline(name, line).strip()
     except Exception:  # noqa: BLE001 - a notebook's own loader may raise anything
         return ""
+
+
+def terms_written(file: str, line: int) -> list[str]:
+    """Return the terms of the sum that a statement of the user's computes, as written; empty where there is none."""
+    name = file if file.startswith("<") else os.path.join(_START, file)  # noqa: PTH118
+    try:
+        tree = ast.parse("".join(linecache.getlines(name)))
+    except Exception:  # noqa: BLE001 - as above; and a file may have changed since it was read
+        return []
+    around = [s for s in ast.walk(tree) if isinstance(s, ast.stmt) and s.lineno <= line <= (s.end_lineno or 0)]
+    statement = max(around, key=lambda s: s.lineno, default=None)
+    value = getattr(statement, "value", None)
+    return [ast.unparse(term) for term in _terms(value)] if isinstance(value, ast.BinOp) else []
+
+
+def _terms(value: ast.expr) -> list[ast.expr]:
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
+        return [*_terms(value.left), *_terms(value.right)]
+    return [value]
 
 
 def shown_file(name: str) -> str:

@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from nndoctor.experiments import targets
+from nndoctor.experiments.alone import Fitting, alone
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.experiments.further import further
 from nndoctor.records import OBSERVE, OBSERVE_TENTH, OVERFIT, RANDOM_INPUT, TRACE, Experiment
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from nndoctor.conductor import Conductor
+    from nndoctor.experiments.parts import Parts
 
 SMALL_BATCH = 16
 OVERFIT_STEPS = (60, 300)
@@ -54,7 +56,7 @@ def rose(result: Result) -> bool:
     return len(result.losses) >= 2 * few and end > start + 0.2 * abs(start)
 
 
-def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, Result, None]:
+def plan(conductor: Conductor, inspect: Callable[[], None], parts: Parts) -> Generator[Diet, Result, None]:
     """Yield the diets of one segment."""
     config = conductor.session.config
     observed = yield Diet(
@@ -66,7 +68,7 @@ def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, R
         steps = observed.non_finite_at + 1
         yield Diet(name=TRACE, wanted=steps, least=steps, seconds=_seconds(conductor, TRACE))
     yield from _other_targets(conductor, observed)
-    fitted = yield from _overfit(conductor, observed)
+    fitting = yield from _overfit(conductor, observed)
     if rose(observed) and conductor.rates_reach() and _runs(conductor, OBSERVE_TENTH):
         steps = len(observed.losses)
         yield Diet(
@@ -74,12 +76,13 @@ def plan(conductor: Conductor, inspect: Callable[[], None]) -> Generator[Diet, R
         )
     if _runs(conductor, RANDOM_INPUT):
         yield from _random_input(conductor, observed)
-    yield from further(conductor, observed, fitted=fitted, runs=_runs)
+    yield from further(conductor, observed, fitted=fitting.fitted, runs=_runs)
+    yield from alone(conductor, parts, observed, fitting, runs=_runs)
 
 
-def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, bool]:
-    """Yield the diets of one small batch. Returns whether it was fitted at any rate."""
-    fitted = False
+def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, Fitting]:
+    """Yield the diets of one small batch. Returns what came of them."""
+    fitting = Fitting()
     batches_a_step = conductor.batches_a_step()
     for name, factor in ((OVERFIT, 1.0), (f"{OVERFIT}:x0.1", 0.1), (f"{OVERFIT}:x10", 10.0)):
         if not _runs(conductor, name):
@@ -87,7 +90,7 @@ def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, 
         seconds = _seconds(conductor, OVERFIT) * (1.0 if factor == 1.0 else 0.5)
         least, most = OVERFIT_STEPS
         wanted = int(min(most, max(least, seconds / max(observed.seconds / max(1, len(observed.losses)), 1e-4))))
-        result = yield Diet(
+        diet = Diet(
             name=name,
             wanted=wanted * batches_a_step,
             least=least,
@@ -98,10 +101,11 @@ def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, 
             peak_lr=True,
             enough=fits,
         )
-        fitted = fitted or fits(result)
-        if fitted or (factor == 1.0 and not conductor.rates_reach()):
+        result = yield diet
+        fitting.take(diet, result, fits=fits(result))
+        if fitting.fitted or (factor == 1.0 and not conductor.rates_reach()):
             break
-    return fitted
+    return fitting
 
 
 def _other_targets(conductor: Conductor, observed: Result) -> Generator[Diet, Result, None]:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import GradientEdge
 
+from nndoctor.probes.summands import Summand, operands, summands, without_factors
 from nndoctor.records import OBSERVE
 from nndoctor.records.objective import LossTerm
 from nndoctor.session import Listener, Pass, Session
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 STEPS = frozenset({1, 2, 4, 8, 16, 32})
 """The first step is left out: last layers that begin at zero pass nothing on."""
@@ -29,19 +27,6 @@ HEAVY = 10.0
 """Factor from which on a term without a target is looked at."""
 MOST_SHARED = 8
 MOST_NODES = 20_000
-LOSSES = {
-    "NllLossBackward0": "cross_entropy",
-    "NllLoss2DBackward0": "cross_entropy",
-    "MseLossBackward0": "mse_loss",
-    "L1LossBackward0": "l1_loss",
-    "SmoothL1LossBackward0": "smooth_l1_loss",
-    "HuberLossBackward0": "huber_loss",
-    "BinaryCrossEntropyBackward0": "binary_cross_entropy",
-    "BinaryCrossEntropyWithLogitsBackward0": "binary_cross_entropy_with_logits",
-}
-SUMS = ("AddBackward0", "SubBackward0")
-FACTORS = ("MulBackward0", "DivBackward0", "NegBackward0")
-REDUCTIONS = ("MeanBackward0", "SumBackward0", "SqueezeBackward0", "ViewBackward0")
 
 
 @dataclass(slots=True)
@@ -71,7 +56,7 @@ class Terms(Listener):
             return
         if len(this.roots) != 1 or this.roots[0].numel() != 1:
             return
-        found = [_term(node, number) for node, number in _summands(this.roots[0].grad_fn)]
+        found = [_term(each) for each in summands(this.roots[0].grad_fn)]
         if len(found) > MOST_TERMS or any(f is None for f in found):
             return  # a function of the user's own is not run more often than the script does
         terms = _compared([(index, t) for index, t in enumerate(found) if t is not None])
@@ -106,31 +91,13 @@ def _compared(terms: list[tuple[int, Term]]) -> list[tuple[int, Term]]:
     return [*losses, max(heavy, key=lambda pair: pair[1].largest)] if len(losses) == 1 and heavy else losses
 
 
-def _summands(root: Any) -> Iterator[tuple[Any, int]]:
-    """Yield the edges at which summands enter the sum at the root; a common factor is passed by."""
-    node = root
-    while node is not None and type(node).__name__ in FACTORS and len(_above(node)) == 1:
-        node = _above(node)[0][0]
-    waiting = [(node, 0)] if node is not None else []
-    while waiting:
-        node, number = waiting.pop()
-        if type(node).__name__ in SUMS:
-            waiting.extend(reversed(_above(node)))
-        else:
-            yield node, number
-
-
-def _above(node: Any) -> list[tuple[Any, int]]:
-    return [(above, number) for above, number in node.next_functions if above is not None]
-
-
-def _term(node: Any, number: int) -> Term | None:
+def _term(summand: Summand) -> Term | None:
     """Describe a summand; None if the graph behind it is too large or holds a function of the user's own."""
-    edge, factor, largest = GradientEdge(node, number), 1.0, 1.0
-    while type(node).__name__ in (*FACTORS, *REDUCTIONS) and len(_above(node)) == 1:
+    node, end, factor, largest = summand.node, without_factors(summand.node), 1.0, 1.0
+    while node is not end:
         constant = _constant(node)
         factor, largest = factor * constant, max(largest, constant)
-        node = _above(node)[0][0]
+        node = operands(node)[0][0]
     leaves: dict[int, Tensor] = {}
     seen, waiting = {node}, [node]
     while waiting:
@@ -140,10 +107,10 @@ def _term(node: Any, number: int) -> Term | None:
         variable = getattr(each, "variable", None)
         if isinstance(variable, Tensor):
             leaves[id(variable)] = variable
-        fresh = [above for above, _ in _above(each) if above not in seen]
+        fresh = [above for above, _ in operands(each) if above not in seen]
         seen.update(fresh)
         waiting.extend(fresh)
-    return Term(edge, LOSSES.get(type(node).__name__, ""), factor, largest, leaves)
+    return Term(GradientEdge(summand.node, summand.number), summand.function, factor, largest, leaves)
 
 
 def _constant(node: Any) -> float:

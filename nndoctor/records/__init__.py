@@ -8,6 +8,7 @@ Every field has a default: a recording made by an older version then still loads
 """
 
 from nndoctor.records.base import (
+    ALONE,
     COAST,
     LR_SWEEP,
     OBSERVE,
@@ -47,6 +48,7 @@ from nndoctor.records.objective import (
     OTHER_TARGETS,
     SAME_TARGETS,
     Broadcast,
+    LossPart,
     LossTarget,
     LossTerm,
     PassUse,
@@ -102,6 +104,7 @@ KINDS: tuple[type[Record], ...] = (
     Evaluation,
     LossTarget,
     LossTerm,
+    LossPart,
     PassUse,
     StepDirection,
     Broadcast,
@@ -126,6 +129,7 @@ KINDS: tuple[type[Record], ...] = (
 """Every kind of record, in the order of its table."""
 
 __all__ = [
+    "ALONE",
     "COAST",
     "KINDS",
     "LR_SWEEP",
@@ -167,6 +171,7 @@ __all__ = [
     "LoadedWeights",
     "Loader",
     "LossCall",
+    "LossPart",
     "LossTarget",
     "LossTerm",
     "Module",

@@ -20,6 +20,8 @@ RANDOM_INPUT = "random-input"
 
 STAND_IN = "stand-in"
 """Batches like those of `observe` whose inputs were made from their targets; run if the script cannot learn."""
+ALONE = "alone:"
+"""One term of the loss alone, `alone:0`, `alone:1`, ...; run if the script cannot learn and its loss has several."""
 LR_SWEEP = "lr-sweep"
 """The batches of `observe` from the start state, the learning rate rising with every step."""
 

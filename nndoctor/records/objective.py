@@ -62,6 +62,26 @@ class LossTerm(Placed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LossPart(Placed):
+    """What one summand of the objective was worth in a training step, where there are several.
+
+    In `observe`, in `overfit`, and in the experiments `alone:0`, `alone:1`, ..., in each of which one of them is
+    trained and the gradient of all others stopped. `index` is its number, `loss` the loss function of torch's in which
+    it ends, empty for another. `name` is how the script writes it, else that function or the operation that made it;
+    `penalty` stands for all that depend on a single parameter. `value` is as it enters the sum, NaN where it was not
+    seen. `alone`: it is the one that is trained. `beside` is the experiment in which they were trained together, on
+    the same data. The place is that of the call of the loss function, else of the backward pass.
+    """
+
+    index: int = 0
+    loss: str = ""
+    name: str = ""
+    value: float = math.nan
+    alone: bool = False
+    beside: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassUse(Placed):
     """What became of the gradients of the backward passes at one place, over the sampled steps of `observe`.
 
