@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from nndoctor.experiments.features import features
 from nndoctor.experiments.pairing import Stream
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 MOST_ROWS = 2000
+IDS = (torch.int32, torch.int64)
+FEW_OF_EACH = 10
+"""Samples of each id below which its mean target is mostly noise."""
 
 
 class Examples(Listener):
@@ -47,7 +52,22 @@ class Examples(Listener):
             self.streams = self._several()
         name = self.conductor.training_loader()
         self.place = self.batches.place_of(name) if name else self.place
-        self.parts = list(self._learnable())
+        self.parts = [] if self._names_only() else list(self._learnable())
+
+    def _names_only(self) -> bool:
+        """Whether all that is known of a sample are ids (users, items) of which there are nearly as many as samples.
+
+        What is learnt of one such id says nothing of another, so simple learners would need many samples of each.
+        """
+        seen: defaultdict[int, list[Tensor]] = defaultdict(list)
+        for iteration in self.conductor.store.content:
+            inputs, _ = self._used(iteration)
+            if not inputs or any(t.dtype not in IDS or t.dim() == 0 or t.numel() != len(t) for t in inputs):
+                return False
+            for position, tensor in enumerate(inputs):
+                seen[position].append(tensor.detach().flatten().cpu())
+        columns = [torch.cat(parts) for parts in seen.values()]
+        return any(FEW_OF_EACH * len(ids.unique()) > len(ids) for ids in columns)
 
     def _learnable(self) -> Iterator[tuple[Array, Array]]:
         """Yield features and targets of each iteration, while it is one target for each sample."""

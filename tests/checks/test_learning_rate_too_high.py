@@ -7,6 +7,7 @@ import pytest
 from nndoctor import Recording, Severity, Skip
 from nndoctor.records import (
     OBSERVE,
+    OBSERVE_TENTH,
     OVERFIT,
     Experiment,
     LossCall,
@@ -144,3 +145,21 @@ def test_a_run_that_recovers_after_it_lost_its_initial_weights():
 )
 def test_a_run_that_kept_them(run):
     assert learning_rate_too_high(run) == []
+
+
+HUMP = [3.0 + i for i in range(13)] + [15.0 * 0.95**i for i in range(18)]
+
+
+@pytest.mark.parametrize(
+    ("own", "severity"),
+    [
+        pytest.param(HUMP, Severity.WARNING, id="a hump"),
+        pytest.param(HUMP[:18], None, id="too short a descent"),
+        pytest.param([2.3 + 5 * (i % 5) for i in range(40)], None, id="jumps about"),
+    ],
+)
+def test_a_loss_that_comes_down_again_is_a_warning(own, severity):
+    calm = [Step(experiment=OBSERVE_TENTH, step=i, loss=3.0 * 0.97**i, lr=0.08, backwards=1) for i in range(40)]
+    rows = [*calm, Experiment(name=OBSERVE_TENTH, steps=40)]
+    [finding] = learning_rate_too_high(recording(own, None, None, *rows))
+    assert finding.severity is severity

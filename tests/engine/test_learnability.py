@@ -135,3 +135,23 @@ def test_a_loop_without_a_loader(record: Any) -> None:
     [row] = run.rows(Learner)
     assert (row.samples, row.classes) == (320, 2)
     assert row.score > 0.8
+
+
+@pytest.mark.parametrize(("kinds", "rows"), [(40, 0), (4, 1)])
+def test_many_ids_are_no_features(record: Any, kinds: int, rows: int) -> None:
+    run = record(
+        f"""
+        ids = torch.arange(400) % {kinds}
+        known = TensorDataset(ids, torch.randn(400) + ids % 2)
+        model = nn.Sequential(nn.Embedding({kinds}, 4), nn.Linear(4, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for epoch in range(2):
+            for x, y in DataLoader(known, batch_size=20, shuffle=True):
+                optimizer.zero_grad()
+                F.mse_loss(model(x).squeeze(1), y).backward()
+                optimizer.step()
+        """,
+        steps=10,
+        budget=4.0,
+    )
+    assert len(run.rows(Learner)) == rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TENTH = f"{OVERFIT}:x0.1"
 ABOVE_PRIOR = 1.1
 """A loss this far above that of a constant prediction is worse than having learnt nothing."""
+STEADY = 8
+"""Steps of descent that chance does not make."""
 FEW = 3
 """Steps at the beginning whose typical loss counts as the start of the observed run: its batches differ."""
 
@@ -63,7 +65,8 @@ def learning_rate_too_high(
     the loss ended in NaN or rose by `risen` while at a tenth it fell, or kept more than `stuck` of its start while at a
     tenth it fell below that and to less than half, and on your own batches it did not fall either. If the loss rose by
     `risen` on your own batches, they are run through once more at a tenth of the rate; it is reported if the loss then
-    falls to `falling` of its start. Where no smaller rate could be tried, a loss that diverges on your own batches and
+    falls to `falling` of its start (a warning, if the loss was coming down again steadily when the observation ended).
+    Where no smaller rate could be tried, a loss that diverges on your own batches and
     ends above that of a constant prediction is a warning. So is a loss that falls in the end, if the first step
     changed the weights by `overthrown` of their size and the loss then rose to `risen` times the greater of its start
     and that of a constant prediction: the initialisation is lost, and units that died do not come back.
@@ -110,7 +113,7 @@ def learning_rate_too_high(
             continue
         calm = descent(run, OBSERVE_TENTH, segment)
         if calm is not None and _rose(own, risen) and _left(calm, math.nan) < falling:
-            yield _finding(run, segment, {OBSERVE: own, OBSERVE_TENTH: calm})
+            yield _finding(run, segment, {OBSERVE: own, OBSERVE_TENTH: calm}, certain=not _recovers(own))
         elif user is not None and tenth is not None and _left(user, math.nan) > stuck:
             if _unstable(user, tenth, floor_of(run, tenth, segment), (risen, stuck, falling)):
                 yield _finding(run, segment, {OVERFIT: user, TENTH: tenth, OBSERVE: own})
@@ -142,6 +145,20 @@ def _left(course: Descent, floor: float) -> float:
 def _rose(course: Descent, risen: float) -> bool:
     """Whether the loss grew as long as it was a number; what NaN out of the blue means, `non-finite` says."""
     return _left(replace(course, diverged=False), math.nan) > risen
+
+
+def _recovers(course: Descent) -> bool:
+    """Whether the loss has come down again half the way from its peak, steadily: a hump, such as codebooks make.
+
+    A loss that jumps about does not fall in nine of ten pairs of the steps since its peak.
+    """
+    if course.diverged or not course.losses:
+        return False
+    peak = max(range(len(course.losses)), key=course.losses.__getitem__)
+    since = course.losses[peak:]
+    pairs = list(combinations(since, 2))
+    steadily = len(since) >= STEADY and sum(b < a for a, b in pairs) >= 0.9 * len(pairs)
+    return steadily and since[-1] <= (since[0] + course.start) / 2
 
 
 def _unstable(user: Descent, tenth: Descent, floor: float, marks: tuple[float, float, float]) -> bool:
@@ -196,7 +213,7 @@ def _finding(run: Recording, segment: int, courses: Mapping[str, Descent], *, ce
     name = optimizer.type if optimizer is not None else "the optimizer"
     if OBSERVE_TENTH in courses:
         story = f"the loss on your own batches {_course(own)}, and with a tenth of it {_course(courses[OBSERVE_TENTH])}"
-    elif certain:
+    elif OVERFIT in courses:
         user, tenth = courses[OVERFIT], courses[TENTH]
         story = (
             f"on one batch the loss {_course(user)}, and at a tenth of the rate it {_course(tenth)}; "
