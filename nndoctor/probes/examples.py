@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from nndoctor.experiments.features import features
+from nndoctor.experiments.learnability import MOST_SAMPLES
 from nndoctor.experiments.pairing import Stream
 from nndoctor.feeds.tree import leaves
 from nndoctor.fingerprint import row_hashes
@@ -67,7 +68,7 @@ class Examples(Listener):
             for position, tensor in enumerate(inputs):
                 seen[position].append(tensor.detach().flatten().cpu())
         columns = [torch.cat(parts) for parts in seen.values()]
-        return any(FEW_OF_EACH * len(ids.unique()) > len(ids) for ids in columns)
+        return any(FEW_OF_EACH * len(ids.unique()) > min(len(ids), MOST_SAMPLES) for ids in columns)
 
     def _learnable(self) -> Iterator[tuple[Array, Array]]:
         """Yield features and targets of each iteration, while it is one target for each sample."""
