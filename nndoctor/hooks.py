@@ -24,6 +24,7 @@ from nndoctor.feeds.loader import Served
 from nndoctor.places import shown_file, user_place
 from nndoctor.records import Event
 from nndoctor.session import Call, Pass, PatientStop, Session
+from nndoctor.weight_hooks import WeightHooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ class Hooks:
     def install(self, patches: Patches) -> None:
         """Attach to torch. `patches.undo()` and `remove` take everything off again."""
         patches.wrap(nn.Module, "__call__", self._call_module)
-        patches.wrap(nn.Module, "load_state_dict", self._load_state_dict)
+        WeightHooks(self.session, self.conductor).install(patches)
         patches.wrap(torch.autograd, "backward", self._backward)
         patches.wrap(torch.autograd, "grad", self._grad)
         patches.wrap(DataLoader, "__iter__", self._iterate)
@@ -308,22 +309,6 @@ class Hooks:
             return result
 
         return compile
-
-    def _load_state_dict(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def load_state_dict(module: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
-            if self.session.hears():
-                self.session.tell("state_loads", module, state_dict)
-            result = original(module, state_dict, *args, **kwargs)
-            if self.session.hears():
-                missing = set(getattr(result, "missing_keys", ()))
-                self.conductor.owned.loaded(module, set(state_dict) - missing)
-                file, line, function = user_place()
-                event = Event(kind="loaded", text=type(module).__name__, file=file, line=line, function=function)
-                self.session.add(event)
-                self.session.tell("state_loaded", module, state_dict)
-            return result
-
-        return load_state_dict
 
     def _before_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self.session.hears():

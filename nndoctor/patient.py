@@ -36,6 +36,7 @@ from nndoctor.patching import Patches
 from nndoctor.places import shown_file
 from nndoctor.probes.batches import Batches
 from nndoctor.probes.broadcasts import OPERATIONS, Broadcasts
+from nndoctor.probes.declared import Declared
 from nndoctor.probes.direction import Direction
 from nndoctor.probes.era import Era
 from nndoctor.probes.examples import Examples
@@ -108,6 +109,7 @@ class Patient:
         self.examples = Examples(self.session, self.conductor, self.batches)
         self.session.listen(self.examples)
         self.session.listen(Loading(self.session, self.conductor))
+        self.session.listen(Declared(self.session))
         self.session.listen(OwnTargets(self.session))
         self.session.listen(Direction(self.session, self.conductor))
         self.session.listen(Terms(self.session))

@@ -128,6 +128,9 @@ class Listener:
     def state_loaded(self, module: nn.Module, state: Any) -> None:
         """`load_state_dict` returned."""
 
+    def built_by_name(self, module: nn.Module) -> None:
+        """`from_pretrained` has built a module; `state_loaded` was told of its weights."""
+
     def scheduler_stepped(self, scheduler: Any) -> None:
         """The script stepped a learning-rate scheduler."""
 

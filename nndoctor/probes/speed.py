@@ -57,7 +57,7 @@ class Speed(Listener):
         if name != OBSERVE:
             return
         on = sorted({tensor.device.type for tensor in self.conductor.owned.trained_tensors()})
-        self.session.add(Devices(trained_on=tuple(on), available=_accelerator()))
+        self.session.add(Devices(trained_on=tuple(on), available=accelerator()))
         for module, (shapes, kinds, calls) in self._seen.items():
             self.session.add(
                 _counted(
@@ -91,7 +91,8 @@ def _kind(value: Any) -> Any:
     return type(value).__name__
 
 
-def _accelerator() -> str:
+def accelerator() -> str:
+    """Return the kind of device that torch sees beside the CPU, empty for none."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else ""

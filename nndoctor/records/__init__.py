@@ -27,7 +27,7 @@ from nndoctor.records.data import Batch, Labels, Loader, LossCall, Overlap, Scan
 from nndoctor.records.exhibits import Histogram, Sample, Source
 from nndoctor.records.gradients import GradientCheck
 from nndoctor.records.ladder import Rung
-from nndoctor.records.loading import LoadedNorm, LoadedWeights
+from nndoctor.records.loading import LoadedInput, LoadedNorm, LoadedWeights
 from nndoctor.records.loop import Backward, Environment, Event, Experiment, Optimizer, OptimizerStep, Step
 from nndoctor.records.model import (
     Causality,
@@ -94,6 +94,7 @@ KINDS: tuple[type[Record], ...] = (
     Learner,
     LoadedWeights,
     LoadedNorm,
+    LoadedInput,
     Normalised,
     ValidationCall,
     DropoutCall,
@@ -167,6 +168,7 @@ __all__ = [
     "KeptGraphs",
     "Labels",
     "Learner",
+    "LoadedInput",
     "LoadedNorm",
     "LoadedWeights",
     "Loader",

@@ -56,3 +56,33 @@ class LoadedNorm(Placed):
     spread: float = math.nan
     low: float = math.nan
     high: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedInput(Placed):
+    """What a model with loaded weights gets in its first training pass, and what the weights declare of it.
+
+    They declare in `source` that pixels from 0 to `top` have `mean` taken off and are divided by `std`, by channel
+    (one entry: the same for all), and have the height and width `size` (empty: any). `at` is `input` for what the model
+    `module` is called with, `layer` for what reaches the first layer with weights in it, `layer`. `got_low` and
+    `got_high` are the 1st and the 99th percentile by channel, `values` how many values of a channel were looked at.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("segment", "module", "at")
+
+    module: str = ""
+    at: str = "input"
+    layer: str = ""
+    source: str = ""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    top: float = 1.0
+    size: tuple[int, ...] = ()
+    got_mean: tuple[float, ...] = ()
+    got_std: tuple[float, ...] = ()
+    got_low: tuple[float, ...] = ()
+    got_high: tuple[float, ...] = ()
+    minimum: float = math.nan
+    maximum: float = math.nan
+    got_size: tuple[int, ...] = ()
+    values: int = 0

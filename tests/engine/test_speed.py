@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+import torch
 from torch._dynamo import eval_frame
 
+from nndoctor.probes.speed import accelerator
 from nndoctor.records import CompiledCalls, Devices
 
 LOOP = """
@@ -49,3 +52,14 @@ def test_the_compiler_is_itself_again_afterwards(record: Any) -> None:
     before = eval_frame._stance
     calls(record, "", "x[:8 + i]")
     assert eval_frame._stance == before
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "name"), [(True, False, "cuda"), (False, True, "mps"), (True, True, "cuda"), (False, False, "")]
+)
+def test_the_accelerator_is_what_torch_sees(
+    monkeypatch: pytest.MonkeyPatch, *, cuda: bool, mps: bool, name: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert accelerator() == name

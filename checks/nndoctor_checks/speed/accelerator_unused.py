@@ -6,7 +6,7 @@ import math
 from statistics import median
 from typing import TYPE_CHECKING
 
-from nndoctor import Finding, Measure, Recording, Severity, check
+from nndoctor import Finding, Measure, Recording, Severity, Skip, check
 from nndoctor.records import OBSERVE, Devices, Step
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def accelerator_unused(
     ## References
     - [PyTorch, Performance Tuning Guide](https://pytorch.org/tutorials/recipes/recipes/tuning_guide.html)
     """
-    for row in run.rows(Devices):
+    devices = run.rows(Devices)
+    if not any(row.available in NAMES for row in devices):
+        raise Skip("torch sees no accelerator on this machine")
+    for row in devices:
         if row.available not in NAMES or row.trained_on != ("cpu",):
             continue
         times = [
