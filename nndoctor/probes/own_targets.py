@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from nndoctor.feeds.tree import leaves
-from nndoctor.fingerprint import content_hash
+from nndoctor.fingerprint import SAMPLE, content_hash, strided
 from nndoctor.places import user_place
 from nndoctor.probes.losses import BINARY, CLASS, REGRESSION
 from nndoctor.records import OBSERVE
@@ -65,11 +65,11 @@ class OwnTargets(Listener):
         if self.session.experiment != OBSERVE or self.session.stack or not any(True for _ in call.module.parameters()):
             return
         given = [tensor for _, tensor in (*leaves(call.args), *leaves(call.kwargs))]
+        contents = [(tuple(t.shape), content_hash(strided(t, SAMPLE))) for t in given]
         for number, (_, scores) in enumerate(leaves(output)):
             if 0 < scores.numel() <= MOST_SCORES:
-                self._held += [scores.detach(), *(t.detach() for t in given)]
-                addresses = tuple((t.data_ptr(), tuple(t.shape), t._version) for t in given)
-                self._passes[scores.data_ptr()] = (id(call.module), number, addresses)
+                self._held.append(scores.detach())
+                self._passes[scores.data_ptr()] = (id(call.module), number, *contents)
 
     def op_done(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """Follow answers from the scores to a loss."""

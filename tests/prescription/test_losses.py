@@ -208,6 +208,21 @@ def test_one_output_with_binary_targets(treated: Treated) -> None:
     assert treated("wrong-loss-for-target", text, "# loss", other) is None
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("f = nn.BCEWithLogitsLoss()\nloss = f(y, net(x))", "f = nn.BCEWithLogitsLoss()\nloss = f(net(x), y)"),
+        ("loss = F.binary_cross_entropy_with_logits(y, out)", "loss = F.binary_cross_entropy_with_logits(out, y)"),
+        ("loss = g(y, out)", None),
+    ],
+)
+def test_arguments_that_changed_places(before: str, after: str | None, treated: Treated) -> None:
+    text = f"{before}  # loss\n"
+    swapped = loss("binary_cross_entropy_with_logits", requires_grad=False, target_requires_grad=True)
+    new = treated("wrong-loss-for-target", text, "# loss", at_line(swapped, text))
+    assert new == (f"{after}  # loss\n" if after else None)
+
+
 # ---- loss-detached
 
 

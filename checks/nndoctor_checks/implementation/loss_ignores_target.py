@@ -24,7 +24,7 @@ MIN_SHARE = 0.9
     reason="R18",
     severity=Severity.ERROR,
     needs=[LossTarget, Step],
-    explains=[*BROKEN_LOSS_SYMPTOMS, "initial-loss"],
+    explains=[*BROKEN_LOSS_SYMPTOMS, "dead-relu", "initial-loss", "single-label-batches"],
 )
 def loss_ignores_target(
     run: Recording,

@@ -54,6 +54,6 @@ EDITS: Final[Mapping[str, Edit]] = {
     "unregistered-parameters": weights.register,
     "unshuffled-data": loaders.shuffle,
     "vanishing-gradient": layers.rectify,
-    "wrong-loss-for-target": losses.binary_loss,
+    "wrong-loss-for-target": losses.fitting_loss,
 }
 """By the name of the check."""

@@ -25,7 +25,7 @@ from nndoctor.prescription.syntax import (
 from nndoctor.records import LossCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from nndoctor.prescription.case import Case
     from nndoctor.prescription.source import Source
@@ -64,12 +64,34 @@ def is_loss(case: Case, call: ast.Call, row: LossCall) -> bool:
     if called(call) == row.function:
         return True
     made = called(case.origin(call.func))
-    return bool(made) and made.removesuffix("Loss").lower() == row.function.removesuffix("_loss").replace("_", "")
+    name = made.removesuffix("Loss").replace("BCE", "BinaryCrossEntropy").lower()
+    return bool(made) and name == row.function.removesuffix("_loss").replace("_", "")
 
 
-def binary_loss(case: Case) -> Change | None:
-    """Use the binary cross-entropy on a single output column with targets of the same shape, 0 or 1."""
+def fitting_loss(case: Case) -> Change | None:
+    """Exchange arguments that changed places, or the loss by the one that fits."""
     rows = [c for c in case.run.rows(LossCall) if c.file == case.source.file and c.line == case.line]
+    if rows and all(c.target_requires_grad and not c.requires_grad for c in rows):
+        return _exchanged_arguments(case, rows[0])
+    return _binary_loss(case, rows)
+
+
+def _exchanged_arguments(case: Case, row: LossCall) -> Change | None:
+    """Write the first two arguments of the loss the other way round."""
+    source = case.source
+    found = [c for c in source.calls_at(case.line) if len(c.args) == 2 and is_loss(case, c, row)]
+    if len(found) != 1:
+        return None
+    first, second = found[0].args
+    if isinstance(first, ast.Starred) or isinstance(second, ast.Starred):
+        return None
+    text = f"Give the loss the prediction {quoted(source, second)} first, the target {quoted(source, first)} second."
+    a, b = source.code(first), source.code(second)
+    return Change.of(source, text, source.replaced(first, b), source.replaced(second, a))
+
+
+def _binary_loss(case: Case, rows: Sequence[LossCall]) -> Change | None:
+    """Use the binary cross-entropy on a single output column with targets of the same shape, 0 or 1."""
     fits = [
         c for c in rows
         if c.function == "cross_entropy" and c.input_shape == c.target_shape and c.input_shape[1:] == (1,)
