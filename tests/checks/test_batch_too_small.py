@@ -64,6 +64,11 @@ def test_single_samples() -> None:
     assert not finding.certain
 
 
+def test_single_samples_of_an_autoencoder() -> None:
+    rows = [replace(r, target_is_input=True) if isinstance(r, LossCall) else r for r in one_by_one(targets=64)]
+    assert len(found(SINGLE, *rows)) == 1
+
+
 def test_single_samples_through_a_batch_norm_are_one_finding() -> None:
     [finding] = found(SINGLE, replace(ROW, smallest=1), *one_by_one())
     assert finding.names == ("bn",)

@@ -153,3 +153,13 @@ def test_one_batch_that_creeps_needs_no_range_test(own):
     assert len(learning_rate_too_low(recording(own, falling(0.08, steps=300), falling(0.6, steps=150)))) == 1
     assert learning_rate_too_low(recording(own, falling(0.08, steps=60), falling(0.6))) == []  # too few steps to tell
     assert learning_rate_too_low(recording(own, falling(0.3, steps=300), falling(0.9))) == []  # it gets there
+
+
+def test_a_batch_that_took_long_and_a_range_test_far_above():
+    creeps, long = falling(0.06), falling(0.5, steps=290)
+    [finding] = learning_rate_too_low(recording(creeps, long, None, *sweep()))
+    assert "took 290 steps" in finding.message
+    assert not finding.certain
+    assert learning_rate_too_low(recording(creeps, falling(0.9, steps=60), None, *sweep())) == []  # fitted soon
+    assert learning_rate_too_low(recording(creeps, long, None, *sweep(first=-8.5))) == []  # it is not far below
+    assert learning_rate_too_low(recording(falling(0.3), long, None, *sweep())) == []  # it moves well enough

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nndoctor import Finding, Recording, Severity
-from nndoctor.records import COAST, VALIDATION, Batch, Loader, LossCall, Record, Step
+from nndoctor.records import COAST, VALIDATION, Batch, Loader, LossCall, LossTarget, Record, Step
 from nndoctor_checks.dataset.repeated_batch import repeated_batch
 
 LOADER = Loader(name="loader", split="train", size=1497, batch_size=32, batches=47, file="train.py", line=48)
@@ -129,4 +129,44 @@ def test_worked_on_for_another_number_of_steps_is_a_warning() -> None:
     ],
 )
 def test_an_inner_loop(records: list[Record]) -> None:
+    assert found(*records) == []
+
+
+def listed(
+    *contents: str, integral: bool = False, kinds: int = -1, low: float = -1.0, loader: str = ""
+) -> list[Record]:
+    """One batch that a loader gave, then steps that asked none."""
+    rows: list[Record] = [LOADER, *batches("a")]
+    for i, content in enumerate(contents):
+        rows.append(Step(step=i, loader=loader, backwards=1, optimizer_steps=1))
+        rows.append(LossTarget(step=i, content=content))
+        rows.append(
+            LossCall(
+                step=i, input_shape=(32, 1), target_min=low, target_max=1.0, target_mean=0.1, target_integral=integral,
+                distinct_targets=kinds,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def test_a_list_of_one_batch_is_known_by_its_target() -> None:
+    [finding] = found(*listed(*"a" * 40))
+    assert finding.severity is None
+    assert "drawn once" in finding.message
+    [finding] = found(*listed(*"a" * 40, integral=True, kinds=10))
+    assert finding.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param(listed(*"ab" * 20), id="two targets"),
+        pytest.param(listed(*"a" * 5), id="few steps"),
+        pytest.param(listed(*"a" * 40, integral=True, kinds=32), id="each sample its own class, as contrast is learnt"),
+        pytest.param(listed(*"a" * 40, low=1.0), id="a constant: all are real"),
+        pytest.param(listed(*"a" * 40, loader="loader"), id="fed by the loader after all"),
+        pytest.param([replace(LOADER, batches=1), *listed(*"a" * 40)[1:]], id="all of the data"),
+    ],
+)
+def test_a_target_that_may_stand_still(records: list[Record]) -> None:
     assert found(*records) == []

@@ -118,7 +118,8 @@ def _one_at_a_time(run: Recording, loader: Loader, small_sample: int, few_target
     shapes: defaultdict[str, set[tuple[int, ...]]] = defaultdict(set)
     for b in fed:
         shapes[b.leaf].add(b.shape)
-    compared = [math.prod(c.target_shape) for c in observed(run, LossCall) if c.split == TRAIN and c.requires_grad]
+    calls = [c for c in observed(run, LossCall) if c.split == TRAIN and c.requires_grad]
+    compared = [1 if c.target_is_input else math.prod(c.target_shape) for c in calls]  # an autoencoder sees one thing
     return (
         len(steps) >= FEWEST_STEPS
         and sum(s.optimizer_steps > 0 for s in steps) >= STEPPING * len(steps)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from nndoctor import Finding, Measure, Recording, Severity, check
-from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, Batch, Loader, LossCall, Step
+from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check
+from nndoctor.records import COAST, OBSERVE, TRAIN, VALIDATION, Batch, Loader, LossCall, LossTarget, Step
 from nndoctor_checks.batches import CALL, OWN, loader_named, place_of, samples, width
 from nndoctor_checks.observed import by_segment
 
@@ -40,7 +40,8 @@ def repeated_batch(
 
     Reports a loop that takes one batch of each pass, too, and makes at least `min_steps` optimizer steps on it: as an
     error where these are just as many as the loader has batches (a list of one batch in the place of the loader), else
-    as a warning. Full-batch training is meant to repeat itself and is not reported.
+    as a warning. Where the loop goes on for so long that it counts as one without a loader, the target of the loss
+    stands for the batch. Full-batch training is meant to repeat itself and is not reported.
 
     ## Why is this bad?
     The network learns these few samples by heart and never sees the others. The training loss looks splendid, and
@@ -70,6 +71,11 @@ def repeated_batch(
     rows = [b for b in run.rows(Batch) if b.content and b.split == TRAIN]
     for segment, own in by_segment(b for b in rows if b.experiment == OBSERVE).items():
         contents = _contents(own)
+        taken = None if CALL in contents else _one_target(run, segment, min_steps)
+        if taken is not None:
+            steps, loader, labels = taken
+            yield _of_list(steps, loader, labels=labels)
+            continue
         stuck: list[tuple[str, Severity | None, str]] = []
         for source, keys in contents.items():
             worked = None if source == CALL else _worked_on(run, segment, loader_named(run, source), min_steps)
@@ -142,6 +148,43 @@ def _worked_on(run: Recording, segment: int, loader: Loader | None, min_steps: i
             targets[(c.step, c.file, c.line, c.function)].append(seen)
     alike = [step for (step, *_), seen in targets.items() if len(seen) >= min_steps and len(set(seen)) == 1]
     return (fewest, loader) if len(set(alike)) == len(fed) else None  # slices of a batch have targets of their own
+
+
+def _one_target(run: Recording, segment: int, min_steps: int) -> tuple[int, Loader, bool] | None:
+    """Return in how many steps the loss got one and the same target, and the loader that it was taken from once.
+
+    A loop over a list of batches asks no loader, and what it is fed was the loader's before.
+    """
+    fed = [s for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment and s.optimizer_steps > 0]
+    contents = {t.content for t in run.rows(LossTarget) if t.segment == segment and not t.own}
+    calls = [
+        c
+        for c in run.rows(LossCall)
+        if c.experiment == OBSERVE and c.segment == segment and c.split == TRAIN and c.requires_grad
+    ]
+    seen = {(c.input_shape[:1], c.target_min, c.target_max, c.target_mean) for c in calls}
+    if len(fed) < min_steps or len(calls) < len(fed) or sum(not s.loader for s in fed) < len(fed) - 1:
+        return None
+    if len(contents) != 1 or len(seen) != 1 or not calls[0].target_min < calls[0].target_max:
+        return None
+    rows = calls[0].input_shape[0] if calls[0].input_shape else 0
+    labels = calls[0].target_integral  # may be the same by design: who belongs to whom within the batch
+    if labels and calls[0].distinct_targets == rows:
+        return None
+    loaders = [x for x in run.rows(Loader) if x.split != VALIDATION and x.batch_size == rows > 1 and x.batches >= 2]
+    return (len(fed), loaders[0], labels) if loaders else None
+
+
+def _of_list(steps: int, loader: Loader, *, labels: bool) -> Finding:
+    return Finding(
+        message=f"The loss got one and the same target in {steps} steps in a row. It was drawn once from a loader of "
+        f"{loader.batches} batches.",
+        advice="Iterate over the loader (`for x, y in loader:`) instead of over `next(iter(loader))`.",
+        where=SourceLine.of(loader),
+        evidence=(Measure("different targets", 1, f"> 1, in {steps} steps"),),
+        severity=Severity.WARNING if labels else None,
+        certain=not labels,
+    )
 
 
 def _of_pass(run: Recording, source: str, worked: tuple[int, Loader]) -> Finding:

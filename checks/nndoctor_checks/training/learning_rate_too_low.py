@@ -65,7 +65,9 @@ def learning_rate_too_low(
     A loss that falls, but by less than `slow` of itself, is reported if one repeated batch is not fitted and at ten
     times the rate falls `steeper` times as much in the same number of steps (the descent is still a plane there, and no
     step is too long), and one of two more is so: in the range test it falls steepest at `far` times the rate, or the
-    repeated batch, too, fell by less than `slow` in 100 steps and more.
+    repeated batch, too, fell by less than `slow` in 100 steps and more. Where that batch was fitted after all, but took
+    200 steps and more, it is reported if the range test says both that the loss falls steepest at `far` times the rate,
+    and that it does not begin to fall below ten times the rate.
 
     ## Why is this bad?
     The direction is right, but the steps are too short: with a rate a hundred times too low, a training of one hour
@@ -117,6 +119,11 @@ def learning_rate_too_low(
             below = found is not None and found.steepest >= far * own.lr
             if below or _crept(user, slow):
                 yield _finding(run, segment, [own, user, tenfold], _pace(user, tenfold, found), math.nan)
+        elif user and not tenfold and found and _fitted_late(own, user, found, slow, far):
+            story = (
+                f"one batch took {len(user.losses)} steps to be fitted, and in the range test the loss falls steepest"
+            )
+            yield _finding(run, segment, [own, user], f"{story} at {found.steepest:.1g}", math.nan)
     if not judged:
         raise Skip("no steady training with a known learning rate was seen")
 
@@ -160,6 +167,12 @@ def _creeps(own: Descent, user: Descent, tenfold: Descent, slow: float, steeper:
 def _crept(user: Descent, slow: float) -> bool:
     """Whether not even one repeated batch, which is free of noise, fell by more in many steps."""
     return len(user.losses) >= MANY and _fall(user)[0] <= slow * abs(user.start)
+
+
+def _fitted_late(own: Descent, user: Descent, found: RateRange, slow: float, far: float) -> bool:
+    """Whether the script's own batches creep, one batch took very long, and the loss falls only far above the rate."""
+    above = found.steepest >= far * own.lr and found.begins >= 10 * own.lr
+    return above and len(user.losses) >= 2 * MANY and not user.diverged and _fall(own)[0] <= slow * abs(own.start)
 
 
 def _as_long(course: Descent, other: Descent) -> Descent:
@@ -235,5 +248,5 @@ def _finding(run: Recording, segment: int, courses: list[Descent], story: str, r
             *evidence(swept(run, segment), own.lr),
             *(curve(f"loss, {c.experiment}", c.steps, c.losses) for c in courses),
         ),
-        certain=len(courses) > 1,
+        certain=len(courses) > 2,
     )

@@ -21,6 +21,7 @@ ROUNDING = 1e-5
     severity=Severity.ERROR,
     needs=[Parameter],
     explains=[
+        "activation-mean",  # equal weights of one sign
         "cannot-overfit-batch",
         "collapsed-predictions",
         "dead-relu",
