@@ -143,7 +143,7 @@ class Accepted:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Diagnosis:
     """All that a report shows of the checks: the verdict, causes with their symptoms, every check's outcome."""
 
@@ -185,6 +185,13 @@ class Diagnosis:
             raise FindingsError("\n".join(told(entry) for entry in found))
         if self.verdict.status in ("crashed", "inconclusive"):
             raise FindingsError(f"{self.verdict.status}: {self.verdict.why}")
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.verdict.status.upper()} {self.verdict.why}".strip(), *map(told, self.entries)])
+
+    def __repr__(self) -> str:
+        names = dict.fromkeys(f"{entry.severity.label} {entry.check.name}" for entry in self.entries)
+        return f"<Diagnosis {self.verdict.status}: {', '.join(names) or 'no findings'}>"
 
     def _repr_html_(self) -> str:
         """Return a short table, for notebooks."""

@@ -40,7 +40,7 @@ TEMPLATE = """\
 # script = "train.py"                       # or module = "package.train"
 # name = "small"                            # in reports; else the script with its arguments
 # args = ["--epochs", "1"]
-# folder = "."                              # where it is started
+# folder = "."                              # where it is started, and where its script lies
 """
 
 

@@ -73,7 +73,10 @@ def every(context: typer.Context, config: Path | None) -> int:
         if asked.out is not None:
             asked = replace(asked, out=asked.out.absolute() / fitting(section.name))
         with contextlib.chdir(section.folder):
-            ensure_runnable(target)
+            try:
+                ensure_runnable(target)
+            except UsageError as error:
+                raise UsageError(f"target {section.name!r} in {section.folder}: {error}") from None
         jobs.append(Job(section.name, _settings(asked, target), showing.Chosen.by(asked), section.folder))
     return _all_done(jobs, wanted, overall)
 

@@ -8,8 +8,10 @@ from nndoctor.watching.library import Watch
 
 try:
     from lightning.pytorch.callbacks import Callback
-except ImportError as error:  # pragma: no cover - depends on what is installed
-    raise ImportError("Lightning is not installed: pip install nndoctor[lightning]") from error
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "lightning":
+        raise  # it is there, and something that it needs is not
+    raise ImportError("Lightning is not installed: pip install nndoctor[lightning]") from None
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,10 @@ from nndoctor.watching.library import Watch
 
 try:
     from transformers import TrainerCallback
-except ImportError as error:  # pragma: no cover - depends on what is installed
-    raise ImportError("transformers is not installed: pip install nndoctor[transformers]") from error
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "transformers":
+        raise  # it is there, and something that it needs is not
+    raise ImportError("transformers is not installed: pip install nndoctor[transformers]") from None
 
 if TYPE_CHECKING:
     from pathlib import Path

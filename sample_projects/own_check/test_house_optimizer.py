@@ -1,14 +1,8 @@
 """The check on recordings typed by hand: no torch, no training, milliseconds. Run it with `pytest`."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent / "checks"))
-
-from house_optimizer import house_optimizer  # noqa: E402
-
-from nndoctor import Recording  # noqa: E402
-from nndoctor.records import Optimizer  # noqa: E402
+from house_optimizer import house_optimizer
+from nndoctor import Recording
+from nndoctor.records import Optimizer
 
 
 def recording(**values):

@@ -64,7 +64,12 @@ def test_a_healthy_factory_is_healthy(tmp_path, target):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "text"),
-    [("return [1]", "returned a list"), ("raise ValueError('no data')", "no data"), ("return {}", "no model")],
+    [
+        ("return [1]", "returned a list"),
+        ("return 1", "returned an int"),
+        ("raise ValueError('no data')", "no data"),
+        ("return {}", "no model"),
+    ],
 )
 def test_a_factory_that_cannot_be_trained_is_told_in_one_line(tmp_path, body, text):
     (tmp_path / "t.py").write_text(f"def make():\n    {body}\n")

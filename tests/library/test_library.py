@@ -55,6 +55,8 @@ def test_a_fault_is_found_and_raised():
     assert next(entry.check.name for entry in diagnosis) == "softmax-into-cross-entropy"
     assert diagnosis.findings(check="softmax-into-cross-entropy")
     assert "softmax-into-cross-entropy" in diagnosis._repr_html_()
+    assert repr(diagnosis).startswith("<Diagnosis sick: error softmax-into-cross-entropy")
+    assert str(diagnosis).startswith("SICK\nerror softmax-into-cross-entropy")
     with pytest.raises(FindingsError, match="softmax-into-cross-entropy"):
         diagnosis.raise_for_findings()
 

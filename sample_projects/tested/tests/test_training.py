@@ -1,8 +1,5 @@
 """Tests of a training: it takes seconds to know that a day of training will not be in vain."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from nndoctor.testing import (
     assert_batch_independent,
@@ -11,7 +8,6 @@ from nndoctor.testing import (
     assert_overfits,
 )
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from training import make_training
 
 
