@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from nndoctor.belongings import Belongings
+from nndoctor.callbacks import Callbacks
 from nndoctor.ending import Ending, ours
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.feeds.call import CallFeed, Slot
@@ -35,10 +36,11 @@ MOST_STEPS_A_BATCH = 25
 Plan = Generator[Diet, Result, None]
 
 
-class Conductor:
+class Conductor(Callbacks):
     """Holds the state of the experiments; the hooks ask it, the feeds serve what it says."""
 
     def __init__(self, session: Session, plan: Callable[[Conductor], Plan]) -> None:
+        super().__init__()
         self.session = session
         self.owned = Belongings(session)
         self.loader_feed = LoaderFeed(self)
@@ -54,14 +56,6 @@ class Conductor:
         self.spent = 0.0
         self.diet: Diet | None = None
         self.result = Result()
-        self.on_batch: Callable[[Any, Served | None], None] = lambda *_: None
-        self.on_slot: Callable[[Slot, Tensor], None] = lambda *_: None
-        self.on_op: Callable[[str, tuple[Any, ...], dict[str, Any], Any], None] = lambda *_: None
-        self.interesting: frozenset[str] = frozenset()
-        self.on_loader: Callable[[Served], None] = lambda *_: None
-        self.on_read: Callable[[], None] = lambda: None
-        self.on_compiled: Callable[[Any, dict[str, Any]], None] = lambda *_: None
-        self.on_arguments: Callable[[str, tuple[Any, ...], dict[str, Any]], tuple[Any, Any]] | None = None
         self._make_plan = plan
         self._plan: Plan | None = None
         self._cycle = Cycle(self.owned.trained_tensors)

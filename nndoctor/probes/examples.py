@@ -68,7 +68,7 @@ class Examples(Listener):
             for position, tensor in enumerate(inputs):
                 seen[position].append(tensor.detach().flatten().cpu())
         columns = [torch.cat(parts) for parts in seen.values()]
-        return any(FEW_OF_EACH * len(ids.unique()) > min(len(ids), MOST_SAMPLES) for ids in columns)
+        return any(FEW_OF_EACH * len(set(ids.tolist())) > min(len(ids), MOST_SAMPLES) for ids in columns)
 
     def _learnable(self) -> Iterator[tuple[Array, Array]]:
         """Yield features and targets of each iteration, while it is one target for each sample."""
