@@ -28,6 +28,10 @@ def test_neither_learner_nor_network() -> None:
     assert "accuracy 0.520, by chance 0.550; p = 0.40" in finding.message
 
 
+def test_one_of_two_learners_is_below_the_level_by_chance_more_often() -> None:
+    assert found(replace(ROW, p_value=0.04), *scored(0.5))
+
+
 def test_a_number_and_a_validation_set() -> None:
     row = replace(ROW, classes=0, score=-0.1, chance=0.0)
     assert found(row, *scored(0.9, metric="r2"), *scored(-0.2, split=VALIDATION, metric="r2"))
@@ -37,6 +41,7 @@ def test_a_number_and_a_validation_set() -> None:
     ("row", "score"),
     [
         pytest.param(replace(ROW, p_value=0.01), 0.5, id="a learner sees something"),
+        pytest.param(replace(ROW, p_value=0.05, permutations=19), 0.5, id="as small as that test can say"),
         pytest.param(ROW, 0.9, id="the network does"),
         pytest.param(replace(ROW, p_value=math.nan), 0.5, id="no test"),
     ],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def targets_unpredictable(
     run: Recording,
     *,
-    p_value: float = 0.05,  # the usual level; the smaller of two learners' values must be above it
+    p_value: float = 0.05,  # the usual level, shared by two learners (Bonferroni): the smaller of two values counts
     min_samples: int = 300,  # with fewer, a weak relationship does not show
 ) -> Iterator[Finding]:
     """Nothing in the inputs was found to tell the targets.
@@ -66,7 +66,8 @@ def targets_unpredictable(
         if network is None:
             continue
         judged = True
-        if network or not p_value < row.p_value <= 1 or not -10 < row.score <= 1:
+        level = max(p_value / 2, 1 / (row.permutations + 1))  # no p-value is smaller than that
+        if network or not level < row.p_value <= 1 or not -10 < row.score <= 1:
             continue
         metric = "accuracy" if row.classes else "R2"
         yield Finding(
@@ -78,7 +79,7 @@ def targets_unpredictable(
             where=SourceLine.of(row),
             evidence=(
                 Measure(f"cross-validated {metric} of the best learner", row.score, f"> {row.chance:.3g}"),
-                Measure(f"p-value ({row.permutations} permutations)", row.p_value, f"<= {p_value:g}"),
+                Measure(f"p-value ({row.permutations} permutations)", row.p_value, f"<= {level:.2g}"),
             ),
             certain=False,
         )
