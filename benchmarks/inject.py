@@ -1,6 +1,6 @@
 """How many injected faults does nndoctor name? Puts known faults into healthy programs and checks each mutant.
 
-Run `python benchmarks/inject.py [--only TEXT] [--samples 2] [--pairs 20] [--budget 25] [--jobs 1] [--list]`.
+Run `python benchmarks/inject.py [--only TEXT] [--samples 2] [--programs NAME ...] [--pairs 20] [--budget 25] [--jobs 1] [--list]`.
 Results are kept in `--results`, one line of JSON each; a second call with the same file does only what is missing.
 `--native` runs the mutants without nndoctor instead: whether they raise, and how well they learn. `--markdown` writes
 the table of what is in the results.
@@ -25,6 +25,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="operators whose name holds this text")
     parser.add_argument("--samples", type=int, default=2, help="programs for each operator")
+    parser.add_argument("--programs", nargs="+", default=list(SCORES), choices=SCORES, help="which to put faults into")
     parser.add_argument("--pairs", type=int, default=0, help="programs with two faults; no single ones are run then")
     parser.add_argument("--budget", type=float, default=25.0, help="of nndoctor, in seconds")
     parser.add_argument("--jobs", type=int, default=1)
@@ -51,7 +52,7 @@ def load(path: Path) -> tuple[dict[str, Checked], dict[str, Native]]:
 def main() -> int:
     """Run what is missing; print the tables."""
     options = arguments()
-    mutants = choose_pairs(options.pairs) if options.pairs else choose(options.only, options.samples)
+    mutants = choose_pairs(options.pairs) if options.pairs else choose(options.only, options.samples, options.programs)
     if options.list:
         for mutant in mutants:
             print(mutant.key, " ", "; ".join(OPERATORS[name].summary for name in mutant.operators))

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from faults import OPERATORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,6 +40,13 @@ SCORES = {
     "cnn_loader": r"val accuracy ([\d.]+)",
     "manual_slicing": r"val accuracy ([\d.]+)",
     "accumulation": r"test ([\d.]+)",
+    "detection": r"val ([\d.]+)",
+    "warmup_from_zero": r"accuracy ([\d.]+)",
+    "hinge_text": r"val accuracy ([\d.]+)",
+    "gaussian_nll": r"val ([\d.-]+)",
+    "matrix_factorisation": r"val rmse ([\d.]+)",
+    "ctc": r"val ([\d.]+)",
+    "mixup_soft": r"accuracy ([\d.]+)",
 }
 """The healthy programs, with what each prints of its validation; the last number printed counts."""
 
@@ -147,9 +154,9 @@ def _changed(base: str, operators: tuple[str, ...]) -> dict[str, str] | None:
     return OPERATORS[operators[-1]].apply(files) if files else None
 
 
-def choose(only: str, samples: int) -> list[Mutant]:
+def choose(only: str, samples: int, programs: Sequence[str] = tuple(SCORES)) -> list[Mutant]:
     """Return the mutants: each operator in `samples` of the programs that it applies to, not the same for all."""
-    fitting = {name: [base for base in SCORES if Mutant(base, (name,)).files()] for name in OPERATORS if only in name}
+    fitting = {name: [base for base in programs if Mutant(base, (name,)).files()] for name in OPERATORS if only in name}
     chosen = []
     for turn in range(samples):
         for i, (name, bases) in enumerate(fitting.items()):
