@@ -1,6 +1,7 @@
 """How many injected faults does nndoctor name? Puts known faults into healthy programs and checks each mutant.
 
-Run `python benchmarks/inject.py [--only TEXT] [--samples 2] [--programs NAME ...] [--pairs 20] [--budget 25] [--jobs 1] [--list]`.
+Run `python benchmarks/inject.py [--only TEXT] [--samples 2] [--programs NAME ...] [--pairs 20] [--budget 25]
+[--jobs 1] [--list]`.
 Results are kept in `--results`, one line of JSON each; a second call with the same file does only what is missing.
 `--native` runs the mutants without nndoctor instead: whether they raise, and how well they learn. `--markdown` writes
 the table of what is in the results.
