@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from nndoctor_checks.descent import Descent
 
 RATES = (OVERFIT, f"{OVERFIT}:x0.1", f"{OVERFIT}:x10")
+ONE_UNIT_SYMPTOMS = frozenset(
+    {
+        "cannot-overfit-batch",
+        "collapsed-predictions",
+        "dead-relu",
+        "fails-on-solvable-data",
+        "ignores-input",
+        "input-disconnected",
+        "learning-rate-too-low",
+        "loss-flat",
+        "metric-at-chance",
+        "needs-more-time",
+        "no-gradient",
+    }
+)
+"""Where there is one unit, it takes one dead unit to cut the network in two."""
 RECURRENT = ("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell")
 
 
@@ -146,6 +162,7 @@ def _of_one_unit(single: Sequence[Parameter]) -> Finding:
         names=names,
         evidence=(Measure("hidden units", 1, ">= 2"),),
         certain=False,
+        explains=ONE_UNIT_SYMPTOMS,
     )
 
 

@@ -15,12 +15,12 @@ class Rows(nn.Module):
         self.place = nn.Linear(1, 32)  # which row it is, as a number
         self.embed = nn.Linear(8, 32)
         self.score = nn.Sequential(nn.Linear(32, 16), nn.Tanh(), nn.Linear(16, 1))
-        self.mix = nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1))
+        self.mix = nn.Sequential(nn.Linear(32, 32), nn.GELU(), nn.Linear(32, 1))
         self.calibrate = nn.Linear(1, 1)
 
     def forward(self, x):
         places = torch.linspace(-1, 1, 8).view(1, 8, 1)
-        h = torch.relu(self.embed(x) + self.place(places))
+        h = nn.functional.gelu(self.embed(x) + self.place(places))
         weights = self.score(h).softmax(dim=1)
         return self.calibrate(self.mix((weights * h).sum(1))).squeeze(1)
 
