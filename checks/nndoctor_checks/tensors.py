@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 LAYERS = ("Linear", "Conv")
 """How the types of modules that multiply with a weight matrix begin or end (`NonDynamicallyQuantizableLinear`)."""
 
+ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Lion", "Adafactor", "NAdam", "RAdam")
+"""Optimizers whose step has the size of the learning rate, however small or large the gradient is."""
+
 
 def matrices(run: Recording, segment: int) -> list[Parameter]:
     """Return the trainable weights with at least two dimensions, in the order of the forward pass."""

@@ -50,10 +50,11 @@ def test_needs_hidden_layers():
         activation_mean(Recording.of(HEAD))
 
 
-def fed_by_sigmoids(*links: int, ratio: float = 2.4, **fields) -> Recording:
+def fed_by_sigmoids(*links: int, ratio: float = 2.4, branches: bool = False, **fields) -> Recording:
     names = [f"fc{i}" for i in range(len(links) + 1)]
     rows: list[Record] = [
-        Chained(first=a, second=b, through="sigmoid", links=n) for a, b, n in zip(names, names[1:], links, strict=False)
+        Chained(first=f"in.{b}" if branches else a, second=b, through="sigmoid", links=n)
+        for a, b, n in zip(names, names[1:], links, strict=False)
     ]
     rows += [Parameter(name=f"{n}.weight", module=n, **fields) for n in names]
     rows += outputs("act", 3, *[ratio] * 5, kind="Sigmoid")
@@ -71,6 +72,7 @@ def test_finds_layers_that_are_fed_by_sigmoids():
     "run",
     [
         pytest.param(fed_by_sigmoids(11), id="one: a code, or what another part of the network made"),
+        pytest.param(fed_by_sigmoids(11, 11, branches=True), id="residual branches"),
         pytest.param(fed_by_sigmoids(11, 1), id="only now and then"),
         pytest.param(fed_by_sigmoids(11, 11, ratio=1.0), id="they spread over both tails"),
         pytest.param(fed_by_sigmoids(11, 11, loaded=True), id="a pretrained network"),

@@ -77,7 +77,7 @@ def test_single_samples_through_a_batch_norm_are_one_finding() -> None:
 @pytest.mark.parametrize(
     "records",
     [
-        pytest.param([replace(SINGLE, batches=300), *one_by_one()], id="few samples"),
+        pytest.param([replace(SINGLE, batches=150), *one_by_one()], id="few samples"),
         pytest.param([replace(SINGLE, batch_size=2), *one_by_one()], id="two at a time"),
         pytest.param([replace(SINGLE, split="validation"), LOADER, *one_by_one()], id="validation"),
         pytest.param([SINGLE, *one_by_one(every=4)], id="accumulated"),

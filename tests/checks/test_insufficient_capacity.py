@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from nndoctor import Finding, Recording, Skip
-from nndoctor.records import OVERFIT, Experiment, LossCall, Parameter, Record, Step
+from nndoctor.records import OVERFIT, Chained, Experiment, LossCall, Parameter, Record, Step
 from nndoctor_checks.implementation.insufficient_capacity import insufficient_capacity
 
 RATES = (OVERFIT, f"{OVERFIT}:x0.1", f"{OVERFIT}:x10")
@@ -75,3 +75,33 @@ def test_is_silent(records: list[Record]) -> None:
 def test_does_not_judge(records: list[Record]) -> None:
     with pytest.raises(Skip):
         found(*records, *layers(64, 64, 1, 10))
+
+
+def linear(*widths: int, **changes: object) -> list[Record]:
+    rows = [replace(r, module_type="Linear", root="Net") for r in layers(*widths) if isinstance(r, Parameter)]
+    return [Experiment(name=OVERFIT), *(replace(r, **changes) for r in rows)]
+
+
+def test_a_hidden_layer_of_one_unit_is_a_warning_whatever_was_fitted() -> None:
+    [finding] = found(*linear(30, 1, 1))
+    assert finding.names == ("0",)
+    assert "one hidden unit" in finding.message
+    assert not finding.certain
+    state = replace(LAYER, name="gru.weight_hh_l0", module="gru", module_type="GRU", order=0, fan_in=1, fan_out=3)
+    [finding] = found(Experiment(name=OVERFIT), state)
+    assert finding.names == ("gru",)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param(linear(30, 32, 1), id="one output"),
+        pytest.param(linear(1, 1, 1), id="one input"),
+        pytest.param([*linear(30, 1, 1), Chained(first="0", second="1", links=9)], id="a scale for the output"),
+        pytest.param([*linear(30, 1, 30), LossCall(target_is_input=True)], id="the code of an autoencoder"),
+        pytest.param(linear(30, 1, 1, loaded=True), id="loaded"),
+    ],
+)
+def test_one_unit_that_is_meant(records: list[Record]) -> None:
+    with pytest.raises(Skip):
+        found(*records)

@@ -163,3 +163,15 @@ def test_a_loss_that_comes_down_again_is_a_warning(own, severity):
     rows = [*calm, Experiment(name=OBSERVE_TENTH, steps=40)]
     [finding] = learning_rate_too_high(recording(own, None, None, *rows))
     assert finding.severity is severity
+
+
+def test_a_first_step_of_the_size_of_the_weights_that_not_even_a_tenth_cures():
+    adam = Optimizer(name="Adam#0", type="AdamW", lr=30.0, file="t.py", line=6)
+    worse = [4.7, *[400.0 + 10 * i for i in range(39)]]
+    [finding] = learning_rate_too_high(recording(worse, worse, worse, adam, *first_update(0.99)))
+    assert finding.severity is None
+    assert finding.certain
+    assert "0.99 of their size, and the loss went from 4.7 to" in finding.message
+    assert finding.where.line == 6
+    assert learning_rate_too_high(recording(worse, worse, worse, *first_update(0.99))) == []  # SGD: of the gradient
+    assert learning_rate_too_high(recording(worse, worse, worse, adam, *first_update(0.1))) == []

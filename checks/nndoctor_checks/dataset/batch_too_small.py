@@ -32,7 +32,7 @@ def batch_too_small(
     share: float = 0.5,  # of the calls: a small batch now and then is an epoch's last
     min_calls: int = 4,
     plenty: int = 1024,  # values per channel, from the pixels of few images: the mean is known to 3 % of a deviation
-    min_batches: int = 1000,  # of one sample each: a batch of 32 would still make 30 steps in an epoch
+    min_batches: int = 200,  # of one sample each: batches of 16 would still make a dozen steps in an epoch
     small_sample: int = 10_000,  # values: 32 of them fit anywhere
     few_targets: int = 16,  # that one sample is compared with: a text or an image has one for each token or pixel
 ) -> Iterator[Finding]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, Table, check, curve
-from nndoctor.records import OVERFIT, Experiment, Parameter
+from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, Table, check, curve, names_shown
+from nndoctor.records import OVERFIT, Chained, Experiment, LossCall, Parameter
 from nndoctor_checks.descent import attempts, calls, objectives, same_target
+from nndoctor_checks.tensors import is_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,6 +16,23 @@ if TYPE_CHECKING:
     from nndoctor_checks.descent import Descent
 
 RATES = (OVERFIT, f"{OVERFIT}:x0.1", f"{OVERFIT}:x10")
+ONE_UNIT_SYMPTOMS = frozenset(
+    {
+        "cannot-overfit-batch",
+        "collapsed-predictions",
+        "dead-relu",
+        "fails-on-solvable-data",
+        "ignores-input",
+        "input-disconnected",
+        "learning-rate-too-low",
+        "loss-flat",
+        "metric-at-chance",
+        "needs-more-time",
+        "no-gradient",
+    }
+)
+"""Where there is one unit, it takes one dead unit to cut the network in two."""
+RECURRENT = ("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell")
 
 
 @check(
@@ -46,6 +64,10 @@ def insufficient_capacity(
     changed, and there is a layer through which more than `classes_per_unit` classes pass for each of its units, both
     the layer before and the one after being wider.
 
+    Warns of a hidden layer with a single unit, too, whatever was fitted: a linear layer that makes one number of
+    several, with an activation behind it and a layer that takes this one number, or a recurrent layer with a state of
+    one number. An autoencoder's code is left alone, and so is a scale that is learnt for the output.
+
     ## Why is this bad?
     What does not pass the narrowest layer is lost to all that follow. A network with a code of one number can put its
     classes in a row, and no more.
@@ -61,6 +83,8 @@ def insufficient_capacity(
     ```
 
     ## Known problems
+    A hidden layer of one unit on purpose (one factor that explains all) looks like a slip.
+
     It is an inference: what is left when gradients and learning rates are not to blame. Other findings come first. Only
     class losses are judged, and only layers called one after the other; a wider network is not tried.
 
@@ -83,6 +107,11 @@ def insufficient_capacity(
         narrow = _bottleneck(run, segment, classes / classes_per_unit)
         if narrow:
             yield _finding(run, segment, narrow, courses, classes)
+            return
+    for segment in dict.fromkeys(e.segment for e in run.rows(Experiment)):
+        if single := _single_unit(run, segment):
+            yield _of_one_unit(single)
+            return
     if not judged:
         raise Skip("one batch was fitted, or not tried at three learning rates")
 
@@ -104,6 +133,36 @@ def _finding(run: Recording, segment: int, narrow: Parameter, courses: Sequence[
             curve("accuracy on one batch", list(course.steps[: len(course.scores)]), list(course.scores)),
         ),
         certain=False,
+    )
+
+
+def _single_unit(run: Recording, segment: int) -> list[Parameter]:
+    """Return the weights of hidden layers with one unit: all that comes behind is a function of one number."""
+    if any(c.target_is_input for c in run.rows(LossCall) if c.segment == segment):
+        return []
+    straight = {(c.first, c.second) for c in run.rows(Chained) if c.segment == segment and not c.through}
+    weights = [p for p in _weights(run, segment) if p.requires_grad and not p.loaded]
+    found = [p for p in weights if p.module_type in RECURRENT and "weight_hh" in p.name and p.fan_in == 1]
+    for one, following in pairwise(weights):
+        layers = is_layer(one) and is_layer(following) and one.root == following.root
+        narrow = one.fan_in > 1 and one.fan_out == following.fan_in == 1
+        if layers and narrow and (one.module, following.module) not in straight:
+            found.append(one)
+    return found
+
+
+def _of_one_unit(single: Sequence[Parameter]) -> Finding:
+    names = tuple(dict.fromkeys(p.module or p.name for p in single))
+    return Finding(
+        title="A hidden layer has a single unit.",
+        message=f"{names_shown(names)} {'has' if len(names) == 1 else 'have'} one hidden unit: whatever the input, all "
+        "that comes behind is a function of one number.",
+        advice="Give it more units; 16 to 128 are usual for small data.",
+        where=SourceLine.of(single[0]),
+        names=names,
+        evidence=(Measure("hidden units", 1, ">= 2"),),
+        certain=False,
+        explains=ONE_UNIT_SYMPTOMS,
     )
 
 

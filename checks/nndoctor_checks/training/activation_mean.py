@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 FEWEST_LINKS = 3
 """Sampled steps in which a layer was fed by a sigmoid."""
-HABIT = 2
-"""Layers fed by sigmoids."""
 
 
 @check(
@@ -44,8 +42,9 @@ def activation_mean(
     with abs(mean) > `off` x std in all of them; as a warning above `extreme`. The last layer is left out (targets may
     have a mean), as are outputs of sigmoids, ReLUs and normalisations, which are one-sided or centred by nature.
 
-    Warns of a network of which two or more layers get their input straight from sigmoids (through pooling at most),
-    if the mean of these is above `squashed` x std. A sigmoid that multiplies something is a gate and is not meant.
+    Warns of a network in which layers that follow each other get their input straight from sigmoids (through pooling
+    at most), if the mean of these is above `squashed` x std. A sigmoid that multiplies something is a gate and is not
+    meant, nor is one in a branch around which the gradient finds a way (residual blocks).
 
     ## Why is this bad?
     What all samples share carries no information, and drowns what tells them apart: the following activation is on
@@ -113,7 +112,7 @@ def _finding(wrong: dict[str, float], off: float, extreme: float, modules: Seque
 
 
 def _behind_sigmoids(run: Recording, segment: int, squashed: float) -> Iterator[Finding]:
-    """Find layers that are fed by sigmoids. One may be the output of a part of the network; two are a habit."""
+    """Find layers in a row that are fed by sigmoids. A single one may be the output of a part of the network."""
     fed: defaultdict[str, list[Chained]] = defaultdict(list)
     roots = {m.name: m.root for m in run.rows(Module)}
     given = {p.module for p in run.rows(Parameter) if p.segment == segment and (p.loaded or not p.requires_grad)}
@@ -129,15 +128,17 @@ def _behind_sigmoids(run: Recording, segment: int, squashed: float) -> Iterator[
     ]
     typical = median(ratios) if ratios else 0.0
     for rows in fed.values():
-        layers = tuple(dict.fromkeys(row.second for row in rows))
-        if len(layers) >= HABIT and typical > squashed:
+        firsts, seconds = {row.first for row in rows}, {row.second for row in rows}
+        in_series = [row for row in rows if row.second in firsts or row.first in seconds]
+        layers = tuple(dict.fromkeys(row.second for row in in_series))
+        if layers and typical > squashed:
             yield Finding(
                 title="The layers get their input from sigmoids.",
                 message=f"{names_shown(layers)} get their input from sigmoids: all of it is positive (its mean is "
                 f"{typical:.2g} times its std), and of the gradient at most a quarter passes each of them.",
                 advice="Use `nn.ReLU()` or `nn.GELU()` between the layers (`nn.Tanh()` is centred at least); a sigmoid "
                 "belongs at the end, where a probability is wanted, and into gates.",
-                where=SourceLine.of(rows[0]),
+                where=SourceLine.of(in_series[0]),
                 names=layers,
                 evidence=(
                     Measure("abs(mean) / std behind the sigmoids", typical, f"<= {squashed:g}"),

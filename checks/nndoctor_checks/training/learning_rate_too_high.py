@@ -13,7 +13,7 @@ from nndoctor_checks.depth import explodes_from_the_start
 from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives, prior_of
 from nndoctor_checks.numerics import accidents, has_hole
 from nndoctor_checks.rate_range import evidence, swept
-from nndoctor_checks.tensors import matrices, update_ratios
+from nndoctor_checks.tensors import ADAPTIVE, matrices, update_ratios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,7 +69,8 @@ def learning_rate_too_high(
     Where no smaller rate could be tried, a loss that diverges on your own batches and
     ends above that of a constant prediction is a warning. So is a loss that falls in the end, if the first step
     changed the weights by `overthrown` of their size and the loss then rose to `risen` times the greater of its start
-    and that of a constant prediction: the initialisation is lost, and units that died do not come back.
+    and that of a constant prediction: the initialisation is lost, and units that died do not come back. With Adam and
+    its like, whose step has the size of the rate, such a first step is an error if the loss rose and stayed there.
 
     What is not blamed on the rate: a NaN from a formula (log or division of 0), and gradients that explode through the
     depth before anything was trained.
@@ -109,14 +110,17 @@ def learning_rate_too_high(
         if _left(own, math.nan) <= falling:
             ratio = _first_update(run, segment)
             if ratio >= overthrown and _peak(own) > risen * max(own.start, prior_of(run, own, segment), 0.0):
-                yield _lost_start(run, segment, own, ratio)
+                yield _lost_start(run, segment, own, ratio, recovered=True)
             continue
         calm = descent(run, OBSERVE_TENTH, segment)
         if calm is not None and _rose(own, risen) and _left(calm, math.nan) < falling:
             yield _finding(run, segment, {OBSERVE: own, OBSERVE_TENTH: calm}, certain=not _recovers(own))
+        elif user is not None and tenth is not None and _stuck(run, segment, user, tenth, (risen, stuck, falling)):
+            yield _finding(run, segment, {OVERFIT: user, TENTH: tenth, OBSERVE: own})
+        elif _rose(own, risen) and _adaptive(run, segment) and _first_update(run, segment) >= overthrown:
+            yield _lost_start(run, segment, own, _first_update(run, segment), recovered=_recovers(own))
         elif user is not None and tenth is not None and _left(user, math.nan) > stuck:
-            if _unstable(user, tenth, floor_of(run, tenth, segment), (risen, stuck, falling)):
-                yield _finding(run, segment, {OVERFIT: user, TENTH: tenth, OBSERVE: own})
+            continue  # a smaller rate was tried, and is no better
         elif _rose(own, risen) and not own.end < ABOVE_PRIOR * prior_of(run, own, segment):
             yield _finding(run, segment, {OBSERVE: own}, certain=False)
     if reasons and len(reasons) == len({s.segment for s in run.rows(Step)}):
@@ -161,6 +165,11 @@ def _recovers(course: Descent) -> bool:
     return steadily and since[-1] <= (since[0] + course.start) / 2
 
 
+def _stuck(run: Recording, segment: int, user: Descent, tenth: Descent, marks: tuple[float, float, float]) -> bool:
+    """Whether one batch is not learnt at the user's rate, and is at a tenth of it."""
+    return _left(user, math.nan) > marks[1] and _unstable(user, tenth, floor_of(run, tenth, segment), marks)
+
+
 def _unstable(user: Descent, tenth: Descent, floor: float, marks: tuple[float, float, float]) -> bool:
     """Whether the batch is learnt at a tenth of the learning rate and not at the user's."""
     risen, stuck, falling = marks
@@ -185,14 +194,20 @@ def _peak(course: Descent) -> float:
     return max((min(pair) for pair in pairwise(early)), default=math.nan)
 
 
-def _lost_start(run: Recording, segment: int, own: Descent, ratio: float) -> Finding:
+def _adaptive(run: Recording, segment: int) -> bool:
+    """Whether the size of a step is that of the rate: with SGD it may be that of inputs or of a loss too large."""
+    optimizer = _optimizer(run, segment)
+    return optimizer is not None and any(word in optimizer.type for word in ADAPTIVE)
+
+
+def _lost_start(run: Recording, segment: int, own: Descent, ratio: float, *, recovered: bool) -> Finding:
     optimizer = _optimizer(run, segment)
     rate = optimizer.lr if optimizer is not None and optimizer.lr > 0 else own.lr
     name = optimizer.type if optimizer is not None else "the optimizer"
+    fell = f"rose from {own.start:.3g} to {_peak(own):.3g} before it fell" if recovered else _course(own)
     return Finding(
         message=f"With {name} and a learning rate of {rate:.3g} the first step changed the weights by {ratio:.2g} of "
-        f"their size, and the loss rose from {own.start:.3g} to {_peak(own):.3g} before it fell: the initial weights "
-        "were lost.",
+        f"their size, and the loss {fell}: the initial weights were lost.",
         advice=f"Lower it to `lr={rate / 10:.1g}` or less, until a step changes the weights by about 0.001 of their "
         "size; usual are 1e-3 for Adam and 1e-2 to 1e-1 for SGD.",
         where=SourceLine.of(optimizer),
@@ -202,7 +217,7 @@ def _lost_start(run: Recording, segment: int, own: Descent, ratio: float) -> Fin
             *evidence(swept(run, segment), rate),
             curve(f"loss, {own.experiment}", own.steps, own.losses),
         ),
-        severity=Severity.WARNING,
+        severity=Severity.WARNING if recovered else None,
     )
 
 

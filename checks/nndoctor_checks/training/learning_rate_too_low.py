@@ -11,7 +11,7 @@ from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, ch
 from nndoctor.records import OBSERVE, OVERFIT, Backward, Optimizer, Step
 from nndoctor_checks.descent import Descent, attempts, descent, factor_of, middle
 from nndoctor_checks.rate_range import RateRange, evidence, swept
-from nndoctor_checks.tensors import gradient_sizes, matrices, update_ratios
+from nndoctor_checks.tensors import ADAPTIVE, gradient_sizes, matrices, update_ratios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,6 @@ WARM_UP = 2.0
 """A learning rate that more than doubles over the observed steps is still being warmed up."""
 MANY = 100
 """Steps on one batch of 16 samples in which any network that learns at all gets well below its start."""
-ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Lion", "Adafactor", "NAdam", "RAdam")
-"""Optimizers whose step has the size of the learning rate, however small the gradient is."""
 
 
 @check(

@@ -40,7 +40,6 @@ class Profile:
     severity=Severity.ERROR,
     needs=[Parameter, TensorStats],
     explains=[
-        "activation-mean",  # sigmoids in a row do both
         "cannot-overfit-batch",
         "collapsed-predictions",
         "fails-on-solvable-data",
