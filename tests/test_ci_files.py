@@ -80,6 +80,38 @@ def test_the_action_with_the_real_nndoctor(tmp_path: Path) -> None:
     assert "missing-zero-grad" in {case.name for suite in xml for case in suite if case.result}
 
 
+NOTICE = """
+import os, sys
+
+class Notice:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            with open(os.environ["NOTICED"], "a") as file:
+                file.write(f"{os.getpid()}\\n")
+
+sys.meta_path.insert(0, Notice())
+"""
+
+
+@pytest.mark.slow
+def test_all_samples_are_checked_with_one_import_of_torch_for_each(tmp_path: Path) -> None:
+    """Every process that imports torch says so: the patients, once each, and not the doctor."""
+    (tmp_path / "sitecustomize.py").write_text(NOTICE)
+    names = ("cancer", "tabular")
+    folders = {name: ROOT / "sample_projects" / name for name in names}
+    targets = [f"[[target]]\nname = '{n}'\nfolder = '{path}'\nscript = 'train.py'\n" for n, path in folders.items()]
+    (tmp_path / "nndoctor.toml").write_text("\n".join(targets))
+    noticed = tmp_path / "noticed"
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": paths, "NOTICED": str(noticed), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "nndoctor", "check", "--all", "--quick", "-q", "--out", "run", "--format=sarif:s"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    processes = noticed.read_text().split()
+    assert len(processes) == len(set(processes)) == len(names)
+    assert len(checked((tmp_path / "s").read_text())["runs"][0]["invocations"]) == len(names)
+
+
 def test_the_documented_workflow_uses_the_action_as_it_is() -> None:
     workflow, gitlab, pre_commit = BLOCKS[:3]
     steps = workflow["jobs"]["nndoctor"]["steps"]
