@@ -140,6 +140,10 @@ class Monitor:
         """Torch's random state at the beginning of the step."""
         return torch.default_generator.get_state() if self._random_state is None else self._random_state
 
+    def resume(self) -> None:
+        """Forget when the latest step ended: what was in between is no step's time."""
+        self._clock = None
+
     # ---- what the hooks tell
 
     @shielded
@@ -182,7 +186,7 @@ class Monitor:
     def backward_begins(self, roots: tuple[Tensor, ...]) -> None:
         """`backward` was called; is what it was called on finite?"""
         if self._clock is None:
-            self._clock = clock()
+            self._clock = self.entered
         if self._evaluations.sums:
             for row in self._evaluations.over(epoch=self.epoch):
                 self._add(row)
