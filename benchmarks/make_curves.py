@@ -16,11 +16,18 @@ import sys
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_wine,
+    make_classification,
+    make_friedman1,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOLDER = Path(__file__).resolve().parent / "curves"
+REGRESSION = ("teacher", "diabetes", "friedman")
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,11 @@ class Setup:
     """`range`: trained on the lower targets only; `easy`: validated on what is easy; `draw`: on others each time."""
     optimizer: str = "adam"
     seed: int = 0
+    batch: int = 32
+    tanh: bool = False
+
+
+Criterion: TypeAlias = "Callable[[Setup, Course], bool]"
 
 
 @dataclass
@@ -76,13 +89,21 @@ def data(task: str, seed: int) -> tuple[Tensor, Tensor]:
         angle, side = random.uniform(0, 3 * np.pi, 3000), random.integers(0, 2, 3000)
         x = np.stack([angle * np.cos(angle + np.pi * side), angle * np.sin(angle + np.pi * side)], 1) / 4
         x, y = x + 0.06 * random.standard_normal(x.shape), side
+    elif task == "friedman":
+        x, y = make_friedman1(3000, n_features=10, noise=0.5, random_state=seed)
+    elif task == "classes":
+        x, y = make_classification(
+            3000, n_features=20, n_informative=8, n_classes=4, flip_y=0.02, class_sep=1.5, random_state=seed
+        )
     else:
-        loaded = {"digits": load_digits, "cancer": load_breast_cancer, "diabetes": load_diabetes}[task]()
+        loaded = {"wine": load_wine, "digits": load_digits, "cancer": load_breast_cancer, "diabetes": load_diabetes}[
+            task
+        ]()
         x, y = loaded.data, np.asarray(loaded.target)
     x = (x - x.mean(0)) / np.maximum(x.std(0), 1e-6)
     order = random.permutation(len(x))
     x, y = x[order], y[order]
-    if task in ("teacher", "diabetes"):
+    if task in REGRESSION:
         return torch.tensor(x, dtype=torch.float32), torch.tensor((y - y.mean()) / y.std(), dtype=torch.float32)[
             :, None
         ]
@@ -119,7 +140,7 @@ def split(s: Setup) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
 
 def criterion(s: Setup) -> Callable[..., Tensor]:
     """Return the loss of a task."""
-    return F.mse_loss if s.task in ("teacher", "diabetes") else F.cross_entropy
+    return F.mse_loss if s.task in REGRESSION else F.cross_entropy
 
 
 def fit(s: Setup) -> tuple[Course, nn.Module]:
@@ -128,8 +149,9 @@ def fit(s: Setup) -> tuple[Course, nn.Module]:
     x, y, vx, vy, lx, ly = split(s)
     torch.manual_seed(s.seed + 2)
     outputs = 1 if y.dtype == torch.float32 else int(data(s.task, s.seed)[1].max()) + 1
+    bend = nn.Tanh if s.tanh else nn.ReLU
     model = nn.Sequential(
-        nn.Linear(x.shape[1], s.width), nn.ReLU(), nn.Dropout(s.dropout), nn.Linear(s.width, s.width), nn.ReLU(),
+        nn.Linear(x.shape[1], s.width), bend(), nn.Dropout(s.dropout), nn.Linear(s.width, s.width), bend(),
         nn.Dropout(s.dropout), nn.Linear(s.width, outputs),
     )  # fmt: skip
     kind = {"adam": torch.optim.AdamW, "sgd": torch.optim.SGD}[s.optimizer]
@@ -144,7 +166,7 @@ def fit(s: Setup) -> tuple[Course, nn.Module]:
             group["lr"] = [rate for start, rate in s.rates if start <= epoch][-1]
         model.train()
         total = right = 0.0
-        for batch in torch.randperm(len(x)).split(32):  # type: ignore[no-untyped-call]
+        for batch in torch.randperm(len(x)).split(s.batch):  # type: ignore[no-untyped-call]
             out = model(x[batch])
             loss = loss_of(out, y[batch])
             optimizer.zero_grad()
@@ -244,7 +266,7 @@ def fits(s: Setup, c: Course) -> bool:
     )
 
 
-def setups() -> list[tuple[str, Callable[[Setup, Course], bool], list[Setup]]]:
+def setups() -> list[tuple[str, Criterion, list[Setup]]]:
     """Return what is trained: class, criterion, setups."""
     slow = ((0, 1e-4),)
     return [
@@ -330,16 +352,22 @@ def setups() -> list[tuple[str, Callable[[Setup, Course], bool], list[Setup]]]:
 def main() -> int:
     """Train them all, keep what is confirmed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--held-out", action="store_true", help="those of held_out_curves.py, into curves_held_out/")
     parser.add_argument("--shift", type=int, default=0, help="added to every seed: other data, other weights")
     options = parser.parse_args()
-    folder = options.folder
+    folder = options.folder or (FOLDER.with_name("curves_held_out") if options.held_out else FOLDER)
+    wanted = setups()
+    if options.held_out:
+        import held_out_curves
+
+        wanted = held_out_curves.setups()
     torch.set_num_threads(1)
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.csv"):
         old.unlink()
     rows = []
-    for label, confirmed, group in setups():
+    for label, confirmed, group in wanted:
         for number, planned in enumerate(group):
             setup = replace(planned, seed=planned.seed + options.shift)
             course, _ = fit(setup)

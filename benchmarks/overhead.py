@@ -1,40 +1,42 @@
 """What our instruments cost: the time of a training step under them, relative to the bare step.
 
 `observe` is the experiment of `nndoctor check`; `watch` is `nndoctor watch` as it is by default, `every` with all
-statistics on every step. Bare and observed steps are interleaved in one process, in blocks, so that a machine whose
-speed drifts does not decide; the median ratio over the blocks is printed.
-Run `python benchmarks/overhead.py [--blocks 10] [--steps 40] [--only watch]`.
+statistics on every step. Every mode has a model of its own; blocks of steps of all modes alternate in one process, in
+changing order, so that a machine whose speed drifts does not decide. Printed are medians, over the rounds, of the ratio
+to the bare block of the same round, by three clocks: the wall's; the CPU time of the training's thread; and that of
+the whole process, which the thread that writes the recording is part of.
+
+    python benchmarks/overhead.py [--rounds 10] [--seconds 2] [--only watch] [--model mlp] [--peers]
+    python benchmarks/overhead.py --memory      # peak memory of a process with and without
+    python benchmarks/overhead.py --modules     # cost of a sampled step by the number and size of the modules
+
+Peers are measured as far as they can be imported; none is a dependency.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import random
 import statistics
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from nndoctor.hooks import Hooks, Watcher
-from nndoctor.patching import Patches
-from nndoctor.patient import Patient
-from nndoctor.session import Config
-from nndoctor.watching.script import WatchedRun
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Timer = Callable[[nn.Module, DataLoader[tuple[Tensor, ...]], int], float]
-
 Batch = tuple[Tensor, ...]
+SETTLING = 3
+"""Steps at the beginning of a block that are not timed."""
 
 
 def mlp() -> tuple[nn.Module, DataLoader[Batch]]:
@@ -66,93 +68,174 @@ def transformer() -> tuple[nn.Module, DataLoader[Batch]]:
     return model, _loader(torch.randn(256, 64, 128), 10, 16)
 
 
+MODELS = {build.__name__: build for build in (mlp, cnn, transformer)}
+
+
 def _loader(inputs: Tensor, classes: int, batch_size: int) -> DataLoader[Batch]:
     return DataLoader(TensorDataset(inputs, torch.randint(classes, (len(inputs),))), batch_size, shuffle=True)
 
 
-def seconds(model: nn.Module, loader: DataLoader[Batch], steps: int) -> float:
-    """Train for some steps, and return how long one took."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-    began = 0.0
-    for step, (inputs, labels) in enumerate(_endless(loader)):
-        if step == 2:  # the first steps build the optimizer's state
-            began = time.perf_counter()
-        if step == steps + 2:
-            return (time.perf_counter() - began) / steps
-        optimizer.zero_grad()
-        functional.cross_entropy(model(inputs), labels).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return 0.0
+class Training:
+    """One model in training. The step is what a user would write; a peer that wants to be called changes it."""
 
+    def __init__(self, build: Callable[[], tuple[nn.Module, DataLoader[Batch]]]) -> None:
+        torch.manual_seed(0)
+        self.model, self.loader = build()
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
+        self.batches = self._endless()
+        self.step: Callable[[Tensor, Tensor], None] = self.bare
+        self.before_block: Callable[[], object] = lambda: None
+        self.after_block: Callable[[], object] = lambda: None
 
-def _endless(loader: DataLoader[Batch]) -> Iterator[Batch]:
-    while True:
-        yield from loader
+    def _endless(self) -> Iterator[Batch]:
+        while True:
+            yield from self.loader
 
+    def bare(self, inputs: Tensor, labels: Tensor) -> None:
+        """Do one step."""
+        self.optimizer.zero_grad()
+        functional.cross_entropy(self.model(inputs), labels).backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
 
-def observed(model: nn.Module, loader: DataLoader[Batch], steps: int) -> float:
-    """The same under all instruments, as in the experiment `observe`."""
-    with tempfile.TemporaryDirectory() as folder:
-        patient = Patient(Config(target="benchmark", run=folder, steps=10 * steps, budget=1e6))
-        patches = Patches()
-        hooks = Hooks(patient.session, patient.conductor)
-        hooks.install(patches)
+    def block(self, steps: int) -> Times:
+        """Train for some steps, and return how long one took."""
+        self.before_block()
         try:
-            with Watcher(patient.session, patient.conductor):
-                return seconds(model, loader, steps)
+            step, batches = self.step, self.batches
+            for _ in range(SETTLING):
+                step(*next(batches))
+            began = Times(time.perf_counter(), time.thread_time(), time.process_time())
+            for _ in range(steps):
+                step(*next(batches))
+            wall, thread = time.perf_counter(), time.thread_time()
         finally:
-            hooks.remove()
-            patches.undo()
-            patient.recorder.close()
+            self.after_block()  # what was held back is written: by the clock of the process it belongs to these steps
+        ended = Times(wall, thread, time.process_time())
+        return Times(*((b - a) / steps for a, b in zip(began, ended, strict=True)))
+
+
+class Times(NamedTuple):
+    """Seconds of a step."""
+
+    wall: float
+    thread: float
+    process: float
 
 
 @contextmanager
-def watched(overhead: float) -> Iterator[Timer]:
-    """Yield a timer of steps under `watch`. One run over all blocks: it is the long training that is measured."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = WatchedRun(Path(folder), overhead=overhead, on_nan="continue", facts={})
+def bare(_training: Training) -> Iterator[None]:
+    """Nothing."""
+    yield
 
-        def timer(model: nn.Module, loader: DataLoader[Batch], steps: int) -> float:
-            run.begin()
-            try:
-                return seconds(model, loader, steps)
-            finally:
+
+@contextmanager
+def observe(training: Training) -> Iterator[None]:
+    """All instruments of `check`, as in its experiment `observe`; of each block a run."""
+    from nndoctor.hooks import Hooks, Watcher
+    from nndoctor.patching import Patches
+    from nndoctor.patient import Patient
+    from nndoctor.session import Config
+
+    open_ones: list[ExitStack] = []
+
+    def begin() -> None:
+        stack = ExitStack()
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        patient = Patient(Config(target="benchmark", run=folder, steps=10**6, budget=1e6))
+        stack.callback(patient.recorder.close)
+        patches = stack.enter_context(Patches())
+        hooks = Hooks(patient.session, patient.conductor)
+        hooks.install(patches)
+        stack.callback(hooks.remove)
+        stack.enter_context(Watcher(patient.session, patient.conductor))
+        training.batches = training._endless()
+        open_ones.append(stack)
+
+    training.before_block, training.after_block = begin, lambda: open_ones.pop().close()
+    yield
+
+
+def watched(overhead: float) -> Callable[[Training], object]:
+    """Return a mode: steps under `watch`. One run over all blocks: it is the long training that is measured."""
+
+    @contextmanager
+    def mode(training: Training) -> Iterator[None]:
+        from nndoctor.watching.script import WatchedRun
+
+        with tempfile.TemporaryDirectory() as folder:
+            run = WatchedRun(Path(folder), overhead=overhead, on_nan="continue", facts={})
+
+            def pause() -> None:
                 run.pause()
+                run.keeper.flush()
 
-        yield timer
-        run.end()
+            training.before_block, training.after_block = run.begin, pause
+            yield
+            run.end()
+
+    return mode
+
+
+OURS = {"bare": bare, "observe": observe, "watch": watched(0.03), "every": watched(math.inf)}
+
+
+def compare(name: str, modes: dict[str, Callable[[Training], object]], rounds: int, seconds: float) -> None:
+    """Print a row per mode."""
+    with ExitStack() as stack:
+        trainings = {mode: Training(MODELS[name]) for mode in modes}
+        for mode, enter in modes.items():
+            stack.enter_context(enter(trainings[mode]))  # type: ignore[arg-type]
+        steps = max(5, int(seconds / trainings["bare"].block(10).wall))
+        for training in trainings.values():
+            training.block(steps)  # kernels warm up, and the monitor learns what a step costs
+        found: dict[str, list[Times]] = {mode: [] for mode in modes}
+        order = list(modes)
+        for _ in range(rounds):
+            random.shuffle(order)
+            for mode in order:
+                found[mode].append(trainings[mode].block(steps))
+    for mode, times in found.items():
+        if mode != "bare":
+            print(f"{name:12s}  {mode:22s} {_row(found['bare'], times)}", flush=True)
+
+
+def _row(without: list[Times], times: list[Times]) -> str:
+    cells = [f"{1e3 * statistics.median(t.wall for t in column):8.2f}" for column in (without, times)]
+    for clock in range(3):
+        ratios = sorted(b[clock] / a[clock] for a, b in zip(without, times, strict=True))
+        cells.append(f"{statistics.median(ratios):6.3f} ({ratios[0]:.2f}-{ratios[-1]:.2f})")
+    return " ".join(cells)
 
 
 def main() -> int:
-    """Print a row per model and mode."""
+    """Print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--only", default="", help="of the modes")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a block")
+    parser.add_argument("--only", default="", help="of the modes, by comma")
     parser.add_argument("--model", default="", help="of the models")
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--modules", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print("model         mode       bare ms   with it ms   ratio (median of blocks, min-max)")
-    build: Callable[[], tuple[nn.Module, DataLoader[Batch]]]
-    for build in (mlp, cnn, transformer):
-        for mode in ("observe", "watch", "every"):
-            if options.only in mode and options.model in build.__name__:
-                print(_row(build, mode, options.blocks, options.steps), flush=True)
+    random.seed(0)
+    models = [name for name in MODELS if options.model in name]
+    if options.memory or options.modules:
+        import overhead_limits
+
+        return overhead_limits.memory(models) if options.memory else overhead_limits.modules()
+    modes = dict(OURS)
+    if options.peers:
+        from overhead_peers import peers
+
+        modes.update(peers())
+    if options.only:
+        modes = {name: mode for name, mode in modes.items() if name == "bare" or name in options.only.split(",")}
+    print("model         mode                    bare ms  with it  wall: ratio (min-max)  thread's CPU  process's CPU")
+    for name in models:
+        compare(name, modes, options.rounds, options.seconds)
     return 0
-
-
-def _row(build: Callable[[], tuple[nn.Module, DataLoader[Batch]]], mode: str, blocks: int, steps: int) -> str:
-    torch.manual_seed(0)
-    model, loader = build()
-    with nullcontext(observed) if mode == "observe" else watched(0.03 if mode == "watch" else math.inf) as timer:
-        timer(model, loader, steps)  # the monitor learns what a step costs
-        pairs = [(seconds(model, loader, steps), timer(model, loader, steps)) for _ in range(blocks)]
-    ratios = sorted(b / a for a, b in pairs)
-    bare, under = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
-    middle = statistics.median(ratios)
-    return (
-        f"{build.__name__:12s}  {mode:8s} {bare:9.2f} {under:12.2f}   {middle:.3f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
-    )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from nndoctor.watching.monitor import Monitor
 
+MOST_CALLS = 8
+"""Outermost calls of a step that are kept until its end, for a replay."""
+
 
 class Attachment:
     """A monitor's connection to torch, from `install` to `remove`."""
@@ -69,40 +72,49 @@ class Attachment:
 
     def _call_module(self, original: Callable[..., Any]) -> Callable[..., Any]:
         monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
+        is_compiling, is_grad_enabled, calls = torch.compiler.is_compiling, torch.is_grad_enabled, monitor.calls
+        # Where nobody else has replaced it: this function stands in its place, so that no call goes through one more.
+        plain = original is getattr(nn.Module, "_wrapped_call_impl", None)
 
         def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             # First: what compiled code has looked at is guarded, and a change of it would compile anew.
-            if torch.compiler.is_compiling():
+            if is_compiling():
                 return original(module, *args, **kwargs)
             if monitor.inside:
                 if not monitor.sampling:  # the most frequent case
+                    if plain and module._compiled_call_impl is None:
+                        return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
                     return original(module, *args, **kwargs)
                 output = original(module, *args, **kwargs)
                 if get_ident() == thread:
                     monitor.module_done(module, output)
                 return output
-            if monitor.in_backward or not torch.is_grad_enabled() or not self._here():
+            if monitor.in_backward or monitor.off or not is_grad_enabled() or get_ident() != thread:
                 return original(module, *args, **kwargs)
-            if module not in monitor.known:
+            if id(module) not in monitor.met:
                 monitor.meets(module)
             monitor.inside = True
             try:
                 output = original(module, *args, **kwargs)
             finally:
                 monitor.inside = False
-            monitor.outer_done(module, args, kwargs, output)
+            if monitor.sampling:
+                monitor.outer_done(module, args, kwargs, output)
+            elif len(calls) < MOST_CALLS:
+                calls.append((module, args, kwargs, output))
             return output
 
         return __call__
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        monitor = self.monitor
+        monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            if monitor.in_backward or not self._here():
+            if monitor.in_backward or monitor.off or get_ident() != thread:
                 return original(tensors, *args, **kwargs)
-            monitor.backward_begins([tensors] if isinstance(tensors, Tensor) else list(tensors))
-            self._obey()
+            monitor.backward_begins((tensors,) if isinstance(tensors, Tensor) else tuple(tensors))
+            if self.stop is not None:
+                self._obey()
             monitor.in_backward = True
             try:
                 return original(tensors, *args, **kwargs)
@@ -112,8 +124,8 @@ class Attachment:
         return backward
 
     def _obey(self) -> None:
-        if self.stop is not None:
-            stop, self.stop = self.stop, None
+        stop, self.stop = self.stop, None
+        if stop is not None:
             raise stop
 
     def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,8 +146,10 @@ class Attachment:
         return __init__
 
     def _next(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        clock = time.perf_counter
+
         def __next__(iterator: Any) -> Any:
-            began = time.perf_counter()
+            began = clock()
             try:
                 batch = original(iterator)
             except StopIteration:
@@ -143,17 +157,24 @@ class Attachment:
                     self.monitor.exhausted(iterator._dataset)
                 raise
             if self._here():
-                self.monitor.served(iterator, batch, time.perf_counter() - began)
+                self.monitor.served(iterator, batch, clock() - began)
             return batch
 
         return __next__
 
     def _loss(self, name: str) -> Callable[..., Any]:
+        monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
+        is_compiling, is_grad_enabled, calls = torch.compiler.is_compiling, torch.is_grad_enabled, monitor.calls
+
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             def loss(*args: Any, **kwargs: Any) -> Any:
                 output = original(*args, **kwargs)
-                if not torch.compiler.is_compiling() and self._here():
-                    self.monitor.loss_called(name, original, args, kwargs, output)
+                if is_compiling() or monitor.off or get_ident() != thread:
+                    return output
+                if monitor.sampling or not is_grad_enabled():
+                    monitor.loss_called(name, original, args, kwargs, output)
+                elif not monitor.inside and len(calls) < MOST_CALLS:
+                    calls.append((original, args, kwargs, output))
                 return output
 
             return loss
@@ -187,7 +208,8 @@ class Attachment:
     def _before_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
         if self._here():
             self.monitor.before_step(optimizer)
-            self._obey()
+            if self.stop is not None:
+                self._obey()
 
     def _after_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
         if self._here():

@@ -1,17 +1,18 @@
-"""The models of a watched training: rows for their modules and parameters."""
+"""Rows for the models, optimizers and loaders of a watched training."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from nndoctor.records import Module, Parameter, TensorStats
+from nndoctor.records import Loader, Module, Optimizer, Parameter, TensorStats
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
     from torch import nn
 
-    from nndoctor.names import Names
+    from nndoctor.names import Names, Place
 
 UNKNOWN = TensorStats()
 
@@ -69,3 +70,43 @@ def described(
                     order=orders.get(path, -1),
                     lr=float(rate) if isinstance(rate, int | float) else float("nan"),
                 )
+
+
+def optimizer_row(optimizer: Any, name: str, place: Place) -> Optimizer:
+    """Return the row of an optimizer that was built at a place; the settings are those of its first group."""
+    group = optimizer.param_groups[0] if optimizer.param_groups else {}
+    betas = group.get("betas") or (math.nan, math.nan)
+    file, line, function = place
+    return Optimizer(
+        name=name,
+        type=type(optimizer).__name__,
+        lr=_number(group.get("lr")),
+        momentum=_number(group.get("momentum")),
+        weight_decay=_number(group.get("weight_decay")),
+        eps=_number(group.get("eps")),
+        beta1=_number(betas[0]),
+        beta2=_number(betas[1]),
+        groups=len(optimizer.param_groups),
+        parameters=sum(len(g["params"]) for g in optimizer.param_groups),
+        file=file,
+        line=line,
+        function=function,
+    )
+
+
+def loader_row(iterator: Any, name: str, place: Place) -> Loader:
+    """Return the row of a loader, from one of its iterators."""
+    file, line, function = place
+    return Loader(
+        name=name,
+        dataset=name,
+        dataset_type=type(iterator._dataset).__name__,
+        workers=int(iterator._num_workers),
+        file=file,
+        line=line,
+        function=function,
+    )
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

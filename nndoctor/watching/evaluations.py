@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +25,9 @@ LOSSES = (
     "poisson_nll_loss",
 )
 """Functions of torch.nn.functional; the loss modules call them too."""
+OF_CLASSES = ("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
+MOST_GUESSES = 65_536
+"""Values of the predictions of a training batch that its accuracy is told from."""
 
 
 @dataclass(slots=True)
@@ -39,7 +42,7 @@ class Evaluations:
     """Adds up one pass over validation data. Sums stay on the device until the pass is over."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, _Sum] = {}
+        self.sums: dict[str, _Sum] = {}
 
     def add(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, *, split: str) -> None:
         """Take in one call of a loss function under `no_grad`; `split` is empty where it cannot be told."""
@@ -48,7 +51,7 @@ class Evaluations:
         prediction = args[0] if args else kwargs.get("input")
         target = args[1] if len(args) > 1 else kwargs.get("target")
         size = prediction.shape[0] if isinstance(prediction, Tensor) and prediction.dim() else 1
-        total = self._sums.setdefault(split, _Sum())
+        total = self.sums.setdefault(split, _Sum())
         mean = output.detach().float().mean()
         if kwargs.get("reduction") == "sum":
             mean = mean / max(1, size)
@@ -69,13 +72,10 @@ class Evaluations:
                 score=float(each.hits) / each.scored if each.scored else math.nan,
                 samples=each.samples,
             )
-            for split, each in self._sums.items()
+            for split, each in self.sums.items()
         ]
-        self._sums = {}
+        self.sums = {}
         return rows
-
-    def __bool__(self) -> bool:
-        return bool(self._sums)
 
 
 def split_of(loader: object | None, training: object | None) -> str:
@@ -100,10 +100,34 @@ def _hits(function: str, prediction: Any, target: Any) -> tuple[Tensor, int] | N
     return None
 
 
-@torch.no_grad()
-def training_score(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
-    """Return the accuracy of one training batch; NaN for losses that are not of classes."""
+class Guesses(NamedTuple):
+    """Some of a training batch's predictions with their targets, kept to be compared later."""
+
+    function: str
+    prediction: Tensor
+    target: Tensor
+
+    @torch.no_grad()
+    def score(self) -> float:
+        """Return the accuracy."""
+        hits = _hits(self.function, self.prediction, self.target)
+        return math.nan if hits is None else float(hits[0]) / hits[1]
+
+
+def guesses(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Guesses | None:
+    """Return what a training batch's accuracy can be told from, bounded; None for losses that are not of classes."""
+    if function not in OF_CLASSES:
+        return None
     prediction = args[0] if args else kwargs.get("input")
     target = args[1] if len(args) > 1 else kwargs.get("target")
-    hits = _hits(function, prediction, target)
-    return math.nan if hits is None else float(hits[0]) / hits[1]
+    if not (isinstance(prediction, Tensor) and isinstance(target, Tensor)) or not target.numel():
+        return None
+    prediction, target = prediction.detach(), target.detach()
+    excess = prediction.numel() // MOST_GUESSES
+    if excess and prediction.dim() > 1 and target.dim() and len(prediction) == len(target):
+        step = min(excess + 1, len(prediction))
+        prediction, target = prediction[::step], target[::step]
+        excess = prediction.numel() // MOST_GUESSES
+        if excess and prediction.dim() > 2 and prediction.shape[-1] == target.shape[-1]:  # pixels, one by one
+            prediction, target = prediction[..., :: excess + 1], target[..., :: excess + 1]
+    return Guesses(function, prediction.clone(), target.clone())

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nndoctor.recording import FLUSH_SECONDS, Recorder, values_of
 from nndoctor.records import Event, Placed, Record, Step, TensorStats
 from nndoctor.watching import figures
+from nndoctor.watching.evaluations import Guesses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,6 +40,11 @@ STEP_FIELDS = (
 """Of `Step`, in its order."""
 FIELDS: dict[type[Record], tuple[str, ...]] = {Step: STEP_FIELDS, TensorStats: figures.FIELDS}
 STEP = STEP_FIELDS.index("step")
+"""The segment stands before it."""
+SCORE = STEP_FIELDS.index("score")
+ROW_SECONDS = 4e-6
+"""What it takes to write the row of one step."""
+SMOOTHING = 0.3
 MOST_PENDING = 16 * 2**20
 """Bytes of samples that may wait; beyond, the training waits for them to be worked out."""
 
@@ -95,6 +101,10 @@ class Keeper:
         self._rows: dict[type[Record], deque[Row]] = {Step: deque(), TensorStats: deque()}
         self._samples: deque[Taken] = deque()
         self._pending = 0
+        self._guesses: dict[tuple[int, int], Guesses] = {}
+        """By segment and step: of sampled steps, what their score is told from."""
+        self.sample_seconds = 0.0
+        """What it takes to write the samples of a step: this thread's time is the training's too."""
         self._thinning = {kind: _Thinning(kind) for kind in MOST}
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -128,6 +138,14 @@ class Keeper:
         if self._pending > MOST_PENDING:
             self.flush()
 
+    def add_guesses(self, segment: int, step: int, guesses: Guesses) -> None:
+        """Take in what a step's score is told from; before the step itself."""
+        if guesses.prediction.is_cpu:
+            self._pending += guesses.prediction.numel() * 4
+        else:  # see above
+            guesses = Guesses(guesses.function, guesses.prediction.cpu(), guesses.target.cpu())
+        self._guesses[segment, step] = guesses
+
     def flush(self) -> None:
         """Write what is in the queue."""
         with self._lock:
@@ -153,18 +171,29 @@ class Keeper:
         samples = _all(self._samples)
         batch = _all(self._queue)
         rows = {kind: _all(queue) for kind, queue in self._rows.items()}
+        began = time.thread_time()
         count = len(batch) + sum(map(len, rows.values())) + sum(len(each.columns) for each in samples)
         try:
             rows[TensorStats] += figures.rows(samples)
+            if self._guesses:
+                rows[Step] = [self._scored(row) for row in rows[Step]]
             for record in [*batch, *self._sources(batch)]:
                 self._recorder.hold(record)
             for kind, found in rows.items():
                 self._recorder.hold_values(kind, self._thinning[kind].take(found))
             self._recorder.flush()
+            if samples and not batch:
+                spent = max(0.0, time.thread_time() - began - ROW_SECONDS * len(rows[Step])) / len(samples)
+                self.sample_seconds += (SMOOTHING if self.sample_seconds else 1.0) * (spent - self.sample_seconds)
             self._thin()
         except (sqlite3.Error, OSError, RuntimeError) as error:
             self._dropped += count
             self._why = str(error)
+
+    def _scored(self, row: Row) -> Row:
+        """Return a step's row with its score, where something to tell it from was kept."""
+        guesses = self._guesses.pop((row[STEP - 1], row[STEP]), None)
+        return row if guesses is None else (*row[:SCORE], guesses.score(), *row[SCORE + 1 :])
 
     def _sources(self, batch: list[Record]) -> Iterator[SourceFile]:
         """Yield the source files that are named for the first time: the prescription wants to know what they held."""

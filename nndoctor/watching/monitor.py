@@ -6,10 +6,10 @@ Whatever fails in here is noted and switched off; the training goes on.
 from __future__ import annotations
 
 import math
-import time
 import traceback
 from dataclasses import replace
 from functools import wraps
+from time import perf_counter as clock
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary, WeakSet, ref
 
@@ -17,11 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from nndoctor.feeds.tree import leaves
-from nndoctor.names import Names
+from nndoctor.names import NOWHERE, Names
 from nndoctor.places import user_place
-from nndoctor.records import OBSERVE, Event, Loader, NonFinite, Optimizer, Record, TensorStats
-from nndoctor.watching.describe import described
-from nndoctor.watching.evaluations import Evaluations, split_of, training_score
+from nndoctor.records import OBSERVE, Event, NonFinite, Record, TensorStats
+from nndoctor.watching.attach import MOST_CALLS
+from nndoctor.watching.describe import described, loader_row, optimizer_row
+from nndoctor.watching.evaluations import Evaluations, Guesses, guesses, split_of
+from nndoctor.watching.identity import ByIdentity
+from nndoctor.watching.keeper import ROW_SECONDS
 from nndoctor.watching.pace import Pace
 from nndoctor.watching.replay import Outer, origin
 from nndoctor.watching.samples import Sampler
@@ -33,8 +36,6 @@ if TYPE_CHECKING:
     from nndoctor.names import Place
     from nndoctor.watching.keeper import Keeper
 
-MOST_CALLS = 8
-"""Outermost calls of a step that are kept until its end, for a replay."""
 LEAD_LOST = 50
 """Steps of other optimizers without one of the lead's, after which a new phase has begun."""
 SENTINEL_SIZE = 4096
@@ -53,20 +54,14 @@ def shielded(
     def safe(self: Monitor, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
         if self.off:
             return None
-        if not self.sampling:  # its cost is known, and nothing to be spent on a clock
-            try:
-                return method(self, *args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - the training must go on
-                self.lost(method.__name__, error)
-                return None
-        began = time.perf_counter()
+        began = self.entered = clock()
         try:
             return method(self, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the training must go on
             self.lost(method.__name__, error)
             return None
-        finally:
-            self.own_seconds += time.perf_counter() - began
+        finally:  # what was before the end of a step is already counted in that step
+            self.own_seconds += clock() - max(began, self.settled)
 
     return safe
 
@@ -94,19 +89,25 @@ class Monitor:
         self.batch: Any = None
         self.data_set: object | None = None
         self.training_set: object | None = None
-        self.calls: list[Outer] = []
+        self.calls: list[tuple[Any, Any, Any, Any]] = []
+        """The first `MOST_CALLS` outermost calls of the step: function, args, kwargs, output, as in an `Outer`."""
         self.own_seconds = 0.0
+        """What our instruments took in this step, by the clock."""
+        self.entered = self.settled = 0.0
+        """When the latest of our methods began, and until when the time is counted in the steps before."""
         self.found: NonFinite | None = None
         """The first NaN or Inf; `on_found` is called with it once, when its step's state is still there."""
         self.on_found: Callable[[NonFinite], None] = lambda _row: None
         self.optimizer_places: WeakKeyDictionary[Any, Place] = WeakKeyDictionary()
-        self.random_state = torch.get_rng_state()
+        self._random_state: Tensor | None = None
+        self._draws = True
+        """Random numbers were drawn in the latest sampled step: only then is their state at its beginning copied."""
         self._evaluations = Evaluations()
         self._loaders: set[str] = set()
-        self.known: WeakSet[nn.Module] = WeakSet()
+        self.met: ByIdentity[None] = ByIdentity()
         """Outermost modules that were called."""
-        self._held: WeakSet[Any] = WeakSet()
-        """The optimizers that have stepped."""
+        self._held: ByIdentity[Tensor | None] = ByIdentity()
+        """The optimizers that have stepped, and of each the parameter whose gradient is looked at."""
         self._lead: ref[Any] | None = None
         self._others = 0
         self._sampler = Sampler(self.names)
@@ -114,7 +115,6 @@ class Monitor:
         """Positions in the forward pass of the latest sampled step."""
         self._start: dict[str, TensorStats] = {}
         """The parameters as they were before their optimizer's first step."""
-        self._sentinels: WeakKeyDictionary[Any, Tensor | None] = WeakKeyDictionary()
         self._clock: float | None = None
         self._changed = False
         self._batch_size = 0
@@ -128,27 +128,35 @@ class Monitor:
         self._unscaled: dict[int, Tensor] = {}
         self._passes = 0
         self._steps = 0
-        self._score = math.nan
+        self._guesses: Guesses | None = None
         self._waited = self.waited
-        self.own_seconds = 0.0
-        self.random_state = torch.default_generator.get_state()
         self.sampling = self.pace.is_sampled(self.step)
+        self._random_state = torch.default_generator.get_state() if self._draws or self.sampling else None
         if self.sampling:
             self._sampler.clear()
+
+    @property
+    def random_state(self) -> Tensor:
+        """Torch's random state at the beginning of the step."""
+        return torch.default_generator.get_state() if self._random_state is None else self._random_state
+
+    def resume(self) -> None:
+        """Forget when the latest step ended: what was in between is no step's time."""
+        self._clock = None
 
     # ---- what the hooks tell
 
     @shielded
     def meets(self, module: nn.Module) -> None:
         """An outermost module is about to run for the first time: name it before its parts are seen by themselves."""
-        self.known.add(module)
+        self.met.put(module, None)
         if next(module.parameters(), None) is not None:
             self.names.learn(self.names.root_of(module))
 
     @shielded
     def outer_done(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """An outermost module returned, with gradients on."""
-        self._keep(Outer(module, args, kwargs, output))
+        self._keep(module, args, kwargs, output)
         if self.sampling:
             self._sampler.activation(module, output)
 
@@ -165,9 +173,9 @@ class Monitor:
             self._evaluations.add(name, args, kwargs, out, split=split)
             return
         if not self.inside:  # inside of a module, the module's own call is kept
-            self._keep(Outer(function, args, kwargs, out))
-        if self.sampling and math.isnan(self._score):
-            self._score = training_score(name, args, kwargs)
+            self._keep(function, args, kwargs, out)
+        if self.sampling and self._guesses is None:
+            self._guesses = guesses(name, args, kwargs)
 
     def scaled(self, loss: Tensor, result: Any) -> None:
         """Remember the loss that a GradScaler multiplied."""
@@ -175,11 +183,11 @@ class Monitor:
             self._unscaled[id(result)] = loss.detach()
 
     @shielded
-    def backward_begins(self, roots: list[Tensor]) -> None:
+    def backward_begins(self, roots: tuple[Tensor, ...]) -> None:
         """`backward` was called; is what it was called on finite?"""
         if self._clock is None:
-            self._clock = time.perf_counter()
-        if self._evaluations:
+            self._clock = self.entered
+        if self._evaluations.sums:
             for row in self._evaluations.over(epoch=self.epoch):
                 self._add(row)
         if self._passes and self._lead is None:
@@ -201,7 +209,7 @@ class Monitor:
     @shielded
     def before_step(self, optimizer: Any) -> None:
         """An optimizer is about to step."""
-        if optimizer not in self._held:
+        if id(optimizer) not in self._held:
             self._introduce(optimizer)
         if self.found is None and not self._sound(optimizer):
             self._found(phase="backward", optimizer=optimizer)
@@ -212,9 +220,12 @@ class Monitor:
     def after_step(self, optimizer: Any) -> None:
         """An optimizer has stepped; the lead's step ends the iteration."""
         self._steps += 1
+        lead = self._lead() if self._lead is not None else None
+        if lead is optimizer and not self.sampling and not self._unread:
+            self._close_quickly(optimizer)  # most steps
+            return
         if self.sampling:
             self._sampler.after(optimizer)
-        lead = self._lead() if self._lead is not None else None
         if lead is None or self._others > LEAD_LOST:
             self.segment += int(self._others > LEAD_LOST)
             self._lead, self._others = ref(optimizer), 0
@@ -259,28 +270,62 @@ class Monitor:
     # ---- the step
 
     def _close_step(self) -> None:
-        now = time.perf_counter()
+        now = clock()
         seconds = 0.0 if self._clock is None else now - self._clock
         waited = self.waited - self._waited
         if self.sampling:
             self._write_samples()
             self._batch_size = _size(self.batch)
+            self._draws = not torch.equal(self.random_state, torch.default_generator.get_state())
         lead = self._lead() if self._lead is not None else None
-        rates = [group["lr"] for group in getattr(lead, "param_groups", ()) if "lr" in group]
         # No `Step`, but its values in their order: this is done on every step, and a record costs more than the rest.
+        rate = math.nan if lead is None else _greatest_rate(lead.param_groups)
         self.recorder.add_step(
             (
-                OBSERVE, self.segment, self.step, self.epoch, self._whole_loss(), self._score,
-                float(max(rates)) if rates else math.nan, self._batch_size, self._passes, self._steps, self._changed,
-                waited, max(0.0, seconds - waited), self.loader,
+                OBSERVE, self.segment, self.step, self.epoch, self._whole_loss(), math.nan, rate, self._batch_size,
+                self._passes, self._steps, self._changed, waited, max(0.0, seconds - waited), self.loader,
             )
         )  # fmt: skip
-        self.pace.ended(self.step, seconds, self.own_seconds, sampled=self.sampling)
         self.step += 1
         if self.step == 2:
             self._describe_modules()
-        self._clock = time.perf_counter()
+        ended = clock()
+        own = self.own_seconds + ended - self.entered + ROW_SECONDS
+        if self.sampling:
+            own += self.recorder.sample_seconds
+        self.pace.ended(self.step - 1, seconds + ended - now, own, sampled=self.sampling)
+        self._clock = ended
         self._begin_step()
+        self.settled = clock()
+        self.own_seconds = self.settled - ended
+
+    def _close_quickly(self, lead: Any) -> None:
+        """Do what `_close_step` does, for a step that is not sampled, and begin the next one."""
+        now = clock()
+        groups = lead.param_groups
+        rate = groups[0].get("lr", math.nan) if len(groups) == 1 else _greatest_rate(groups)
+        seconds, waited = now - (self._clock or now), self.waited - self._waited
+        self.recorder.add_step(
+            (
+                OBSERVE, self.segment, self.step, self.epoch, self._loss if self._passes else math.nan, math.nan,
+                rate if type(rate) is float else float(rate), self._batch_size, self._passes, self._steps,
+                self._changed, waited, max(0.0, seconds - waited), self.loader,
+            )
+        )  # fmt: skip
+        pace, self._others = self.pace, 0
+        pace.rested += 1
+        pace.seconds += seconds
+        pace.own += self.own_seconds + now - self.entered + ROW_SECONDS
+        self.step += 1
+        self._clock = self.settled = now
+        if self.step >= pace.next_step or self._unscaled:
+            self._begin_step()
+        else:
+            self.calls.clear()
+            self._loss, self._passes, self._steps, self._waited = 0.0, 0, 0, self.waited
+            if self._draws:
+                self._random_state = torch.default_generator.get_state()
+        self.own_seconds = 0.0
 
     def _whole_loss(self) -> float:
         """Return the sum of the losses. On an accelerator to read them waits for it: that is done in sampled steps."""
@@ -290,13 +335,15 @@ class Monitor:
 
     def _write_samples(self) -> None:
         self.recorder.add_samples(self._sampler.taken(self.segment, self.step))
+        if self._guesses is not None:
+            self.recorder.add_guesses(self.segment, self.step, self._guesses)
         changed = self._sampler.changed
         self._changed = self._lead is not None if changed is None else changed
         self._orders = self._sampler.orders
 
-    def _keep(self, call: Outer) -> None:
+    def _keep(self, function: Any, args: Any, kwargs: Any, output: Any) -> None:
         if len(self.calls) < MOST_CALLS:
-            self.calls.append(call)
+            self.calls.append((function, args, kwargs, output))
 
     @shielded
     def _introduce_loader(self, iterator: Any, data_set: Any) -> None:
@@ -305,63 +352,42 @@ class Monitor:
         if self.loader in self._loaders or self.off:
             return
         self._loaders.add(self.loader)
-        file, line, function = user_place()
-        self._add(
-            Loader(
-                name=self.loader, dataset=self.loader, dataset_type=type(data_set).__name__,
-                workers=int(iterator._num_workers), file=file, line=line, function=function,
-            )
-        )  # fmt: skip
+        self._add(loader_row(iterator, self.loader, user_place()))
 
     def _introduce(self, optimizer: Any) -> None:
-        group = optimizer.param_groups[0] if optimizer.param_groups else {}
-        betas = group.get("betas") or (math.nan, math.nan)
-        file, line, function = self.optimizer_places.get(optimizer, ("", 0, ""))
-        for module in self.known:  # what was added to a model since
+        for module in self.met.things():  # what was added to a model since
             if next(module.parameters(), None) is None:
                 continue
             self.names.learn(self.names.root_of(module))
         held = [p for g in optimizer.param_groups for p in g["params"]]
-        self._held.add(optimizer)
         small = next((p for p in held if p.numel() <= SENTINEL_SIZE and p.requires_grad), None)
-        self._sentinels[optimizer] = held[0] if small is None and held else small
+        self._held.put(optimizer, held[0] if small is None and held else small)
         self._start.update(statistics(self._sampler.parameters(optimizer)))
-        self._add(
-            Optimizer(
-                name=self.names.numbered(optimizer),
-                type=type(optimizer).__name__,
-                lr=_number(group.get("lr")),
-                momentum=_number(group.get("momentum")),
-                weight_decay=_number(group.get("weight_decay")),
-                eps=_number(group.get("eps")),
-                beta1=_number(betas[0]),
-                beta2=_number(betas[1]),
-                groups=len(optimizer.param_groups),
-                parameters=len(held),
-                file=file,
-                line=line,
-                function=function,
-            )
-        )
+        place = self.optimizer_places.get(optimizer, NOWHERE)
+        self._add(optimizer_row(optimizer, self.names.numbered(optimizer), place))
 
     def _describe_modules(self) -> None:
-        for row in described(self.names, self._held, self._orders, start=self._start, loaded=self.loaded):
+        for row in described(self.names, self._held.things(), self._orders, start=self._start, loaded=self.loaded):
             self._add(row)
 
     # ---- NaN and Inf
 
     def _sound(self, optimizer: Any) -> bool:
         """Whether a small gradient is finite. On an accelerator that is asked in sampled steps only."""
-        parameter = self._sentinels[optimizer]
+        parameter = self._held[id(optimizer)]
         gradient = None if parameter is None else parameter.grad
         if gradient is None or gradient.is_sparse or not (gradient.is_cpu or self.sampling):
             return True
-        return math.isfinite(gradient.sum().item()) or _finite(gradient)
+        flat = gradient.dim() == 1 and gradient.dtype is torch.float32
+        total = (gradient.dot(gradient) if flat else gradient.sum()).item()  # the quicker of the two
+        return math.isfinite(total) or _finite(gradient)
 
     def _found(self, *, phase: str, loss: Tensor | None = None, optimizer: Any = None) -> None:
         place = user_place()
         self.off = True  # what is repeated is no part of the training
-        row = origin(self.calls, loss, self.names, self.random_state, self.batch, phase=phase)
+        row = origin(
+            [Outer(*call) for call in self.calls], loss, self.names, self.random_state, self.batch, phase=phase
+        )
         self.off = False
         if phase == "backward" and not row.tensor and optimizer is not None:
             names = [n for n, p in self._sampler.parameters(optimizer) if p.grad is not None and not _finite(p.grad)]
@@ -379,6 +405,10 @@ class Monitor:
         self.recorder.add(replace(record, segment=self.segment, step=self.step))
 
 
+def _greatest_rate(groups: Any) -> float:
+    return max((float(group["lr"]) for group in groups if "lr" in group), default=math.nan)
+
+
 def _finite(tensor: Tensor) -> bool:
     return bool(torch.isfinite(tensor).all())
 
@@ -386,7 +416,3 @@ def _finite(tensor: Tensor) -> bool:
 def _size(batch: Any) -> int:
     first = next(leaves(batch), None)
     return int(first[1].shape[0]) if first is not None and first[1].dim() else 0
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan

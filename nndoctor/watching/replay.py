@@ -1,7 +1,8 @@
 """Where the first NaN or Inf came from: the calls of the broken step once more, every operation looked at.
 
 The weights, the batch and the random state of the step are still there when it is found: the update has not run yet.
-Statistics that a module keeps (BatchNorm's) are put back after the replay.
+Statistics that a module keeps (BatchNorm's) are copies during the replay: the backward pass that the training is about
+to do would notice if they were written to, even if their values were put back.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,26 +51,33 @@ def origin(
     if early is not None:
         return early
     present = torch.get_rng_state()
-    buffers = [
-        (b, b.clone()) for call in calls if isinstance(call.function, nn.Module) for b in call.function.buffers()
-    ]
     gradients = [
         (p, p.grad) for call in calls if isinstance(call.function, nn.Module) for p in call.function.parameters()
     ]
     try:
         torch.set_rng_state(random_state)
-        if phase == "forward":
-            return _forward(calls, names, loss)
-        return _backward(calls)
+        with _buffers_of_its_own(calls):
+            return _forward(calls, names, loss) if phase == "forward" else _backward(calls)
     except Exception as error:  # noqa: BLE001 - a forward pass may not be repeatable
         return NonFinite(phase="unknown", inputs=f"the step could not be repeated: {type(error).__name__}")
     finally:
         torch.set_rng_state(present)
-        with torch.no_grad():
-            for buffer, value in buffers:
-                buffer.copy_(value)
         for parameter, gradient in gradients:
             parameter.grad = gradient
+
+
+@contextmanager
+def _buffers_of_its_own(calls: list[Outer]) -> Iterator[None]:
+    modules = [m for call in calls if isinstance(call.function, nn.Module) for m in call.function.modules()]
+    held = {module: dict(module._buffers) for module in modules}
+    copies = {id(b): b.detach().clone() for own in held.values() for b in own.values() if b is not None}
+    try:
+        for module, own in held.items():
+            module._buffers.update({name: copies[id(b)] for name, b in own.items() if b is not None})
+        yield
+    finally:
+        for module, own in held.items():
+            module._buffers.update(own)
 
 
 def _in_weights(calls: list[Outer]) -> NonFinite | None:

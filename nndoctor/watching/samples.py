@@ -6,14 +6,16 @@ What the values amount to is worked out later, for many steps at once (`figures`
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from nndoctor.feeds.tree import leaves
+from nndoctor.watching.identity import ByIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +52,7 @@ class Taken(NamedTuple):
 def values_of(tensor: Tensor) -> Tensor | None:
     """Return a flat view (or copy) of at most `SAMPLE` values, evenly spread; None where there are none."""
     if type(tensor) in PLAIN and tensor.layout is STRIDED and tensor.is_contiguous() and not tensor.is_meta:
-        if not tensor.is_floating_point():
+        if tensor.dtype is not torch.float32 and not tensor.is_floating_point():
             return None
         count = tensor.numel()
         if count > SAMPLE:
@@ -62,8 +64,31 @@ def values_of(tensor: Tensor) -> Tensor | None:
         tensor = tensor.detach().coalesce().values()
     if not tensor.is_floating_point() or tensor.numel() == 0 or tensor.is_meta:
         return None
-    flat = tensor.detach().reshape(-1)
-    return flat[:: _stride(len(flat))][:SAMPLE] if len(flat) > SAMPLE else flat
+    if tensor.numel() <= SAMPLE:
+        return tensor.detach().reshape(-1)
+    # What is not contiguous is not laid out anew for a few values.
+    return tensor.detach()[_places(tuple(tensor.shape), tensor.device)]
+
+
+def copy_of(tensor: Tensor) -> Tensor | None:
+    """Return a copy of at most `SAMPLE` values as float32, in as few operations as it can be done."""
+    plain = type(tensor) in PLAIN and tensor.dtype is torch.float32 and tensor.layout is STRIDED
+    if plain and tensor.is_contiguous() and not tensor.is_meta:
+        count = tensor.numel()
+        length, stride = (SAMPLE, _stride(count)) if count > SAMPLE else (count, 1)
+        return torch.as_strided_copy(tensor.detach(), (length,), (stride,)) if count else None
+    values = values_of(tensor.detach())
+    if values is None:
+        return None
+    return values.clone() if values.dtype is torch.float32 else values.float()
+
+
+@lru_cache(maxsize=512)
+def _places(shape: tuple[int, ...], device: torch.device) -> tuple[Tensor, ...]:
+    """Return indices of evenly spread values."""
+    count = math.prod(shape)
+    found: tuple[Tensor, ...] = torch.unravel_index(_stride(count) * torch.arange(SAMPLE, device=device), shape)
+    return found
 
 
 def _stride(count: int) -> int:
@@ -83,10 +108,8 @@ class Sampler:
         """Whether the optimizers changed a parameter in this step, as far as the sample shows; None: not measured."""
         self._pieces: list[tuple[tuple[Column, ...], Tensor]] = []
         self._before: tuple[list[int], Tensor] | None = None
-        self._modules: WeakKeyDictionary[nn.Module, Column] = WeakKeyDictionary()
-        self._parameters: WeakKeyDictionary[Any, tuple[list[int], list[str]]] = WeakKeyDictionary()
-        self._columns: dict[tuple[str, int], tuple[list[str], list[int], tuple[Column, ...]]] = {}
-        """By kind and identity of the list of names, which is kept here, so that no other one can have it."""
+        self._modules: ByIdentity[Column] = ByIdentity()
+        self._parameters: ByIdentity[_Held] = ByIdentity()
 
     def clear(self) -> None:
         """Begin a step."""
@@ -98,44 +121,46 @@ class Sampler:
     def activation(self, module: nn.Module, output: Any) -> None:
         """Take some of a module's output, at its first call in this step."""
         order = len(self.orders)
-        known = self._modules.get(module)
+        known = self._modules.get(id(module))
         name = known.name if known is not None else self.names.path(module)
         if name in self.orders or order >= MOST_MODULES or _transformed():
             return
         self.orders[name] = order
         first = output if isinstance(output, Tensor) else next((t for _, t in leaves(output)), None)
-        values = None if first is None else values_of(first.detach())
+        values = None if first is None else copy_of(first)
         if first is None or values is None:
             return
         numel = first.numel()
         if known is None or known.numel != numel or known.order != order:
-            kind = type(module).__name__
-            known = self._modules[module] = Column("activation", name, numel, values.numel(), kind, order)
-        self._pieces.append(((known,), values.clone() if values.dtype is torch.float32 else values.float()))
+            known = Column("activation", name, numel, values.numel(), type(module).__name__, order)
+            self._modules.put(module, known)
+        self._pieces.append(((known,), values))
 
     @torch.no_grad()
     def before(self, optimizer: Any) -> None:
         """Take gradients, and the weights that they are about to change."""
-        held, names = self._held(optimizer)
-        gradients = [None if (g := p.grad) is None else values_of(g) for p in held]
-        self._join("gradient", names, held, gradients)
-        views = [values_of(p) for p in held]
+        held = self._held(optimizer)
+        gradients = [None if (g := p.grad) is None else values_of(g) for p in held.parameters]
+        self._join("gradient", held, gradients)
+        views = held.views()
         known = [v for v in views if v is not None]
-        self._before = (_lengths(views), _flat(known)) if known and _devices(known) == 1 else None
+        self._before = (held.lengths, _flat(known)) if known and _devices(known) == 1 else None
+        held.parameters = []
 
     @torch.no_grad()
     def after(self, optimizer: Any) -> None:
         """Take the weights after the step, and by how much they changed."""
         before, self._before = self._before, None
-        held, names = self._held(optimizer)
-        views = [values_of(p) for p in held]
+        held = self._held(optimizer)
+        views = held.views()
         known = [v for v in views if v is not None]
-        if before is None or not known or _devices(known) != 1 or before[0] != _lengths(views):
+        if before is None or not known or _devices(known) != 1 or before[0] != held.lengths:
             return
         weights = _flat(known)
         for kind, flat in (("weight", weights), ("update", weights - before[1])):
-            self._pieces.append((self._named(kind, names, held, views), flat))
+            self._pieces.append((self._named(kind, held, held.lengths), flat))
         self.changed = bool(self.changed) or not torch.equal(weights, before[1])
+        held.parameters = []
 
     def taken(self, segment: int, step: int) -> list[Taken]:
         """Return what was taken in this step, device by device."""
@@ -149,42 +174,67 @@ class Sampler:
 
     def parameters(self, optimizer: Any) -> Iterable[tuple[str, Tensor]]:
         """Return what an optimizer holds, by name."""
-        held, names = self._held(optimizer)
-        return zip(names, held, strict=True)
+        held = self._held(optimizer)
+        return list(zip(held.names, held.parameters, strict=True))
 
-    def _held(self, optimizer: Any) -> tuple[list[Tensor], list[str]]:
-        held = [p for group in optimizer.param_groups for p in group["params"]]
-        ids = list(map(id, held))
-        known = self._parameters.get(optimizer)
-        if known is None or known[0] != ids:
+    def _held(self, optimizer: Any) -> _Held:
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        ids = list(map(id, parameters))
+        known = self._parameters.get(id(optimizer))
+        if known is None or known.ids != ids:
             prefix = self.names.numbered(optimizer)
-            paths = [self.names.parameter(p) for p in held]
-            names = [path[0] if path else f"{prefix}.{i}" for i, path in enumerate(paths)]
-            known = self._parameters[optimizer] = (ids, names)
-        return held, known[1]
+            paths = [self.names.parameter(p) for p in parameters]
+            known = _Held(ids, [path[0] if path else f"{prefix}.{i}" for i, path in enumerate(paths)])
+            self._parameters.put(optimizer, known)
+        known.parameters = parameters
+        return known
 
-    def _join(self, kind: str, names: list[str], held: list[Tensor], views: Sequence[Tensor | None]) -> None:
+    def _join(self, kind: str, held: _Held, views: Sequence[Tensor | None]) -> None:
         known = [v for v in views if v is not None]
         if known and _devices(known) == 1:
-            self._pieces.append((self._named(kind, names, held, views), _flat(known)))
+            self._pieces.append((self._named(kind, held, _lengths(views)), _flat(known)))
             return
-        for name, parameter, view in zip(names, held, views, strict=True):
+        for name, parameter, view in zip(held.names, held.parameters, views, strict=True):
             if view is not None:
                 self._pieces.append(((Column(kind, name, parameter.numel(), len(view)),), _flat([view])))
 
-    def _named(
-        self, kind: str, names: list[str], held: list[Tensor], views: Sequence[Tensor | None]
-    ) -> tuple[Column, ...]:
-        lengths, key = _lengths(views), (kind, id(names))
-        known = self._columns.get(key)
-        if known is None or known[1] != lengths:
+    def _named(self, kind: str, held: _Held, lengths: list[int]) -> tuple[Column, ...]:
+        known = held.columns.get(kind)
+        if known is None or known[0] != lengths:
             columns = tuple(
                 Column(kind, name, parameter.numel(), length)
-                for name, parameter, length in zip(names, held, lengths, strict=True)
+                for name, parameter, length in zip(held.names, held.parameters, lengths, strict=True)
                 if length
             )
-            known = self._columns[key] = (names, lengths, columns)
-        return known[2]
+            known = held.columns[kind] = (lengths, columns)
+        return known[1]
+
+
+class _Held:
+    """What an optimizer holds, with all that stays the same from step to step."""
+
+    def __init__(self, ids: list[int], names: list[str]) -> None:
+        self.ids = ids
+        self.names = names
+        self.parameters: list[Tensor] = []
+        """Set anew for each look, and let go of after it."""
+        self.columns: dict[str, tuple[list[int], tuple[Column, ...]]] = {}
+        """By kind: the lengths that they stand for, and the columns."""
+        self.lengths: list[int] = []
+        """Of the views."""
+        self._views: list[Tensor | None] = []
+        self._pointers: list[int] = []
+
+    def views(self) -> list[Tensor | None]:
+        """Return a bounded view of each parameter's values; those on a CPU are kept while the values stay in place."""
+        pointers = [p.data_ptr() if type(p) in PLAIN and p.is_cpu else 0 for p in self.parameters]
+        if not self._views or pointers != self._pointers:
+            self._views = [values_of(p) for p in self.parameters]
+            self._pointers, self.lengths = pointers, _lengths(self._views)
+        found = self._views
+        if not all(pointers):  # on another device, empty, or a tensor of a class of its own
+            self._views = []
+        return found
 
 
 def _flat(views: list[Tensor]) -> Tensor:
@@ -197,7 +247,7 @@ def _devices(tensors: Iterable[Tensor]) -> int:
 
 
 def _lengths(views: Sequence[Tensor | None]) -> list[int]:
-    return [0 if v is None else len(v) for v in views]
+    return [0 if v is None else v.numel() for v in views]
 
 
 def _transformed() -> bool:

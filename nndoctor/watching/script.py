@@ -76,6 +76,7 @@ class WatchedRun:
 
     def begin(self) -> None:
         """Attach to torch."""
+        self.monitor.resume()
         self._attachment.install()
 
     def pause(self) -> None:

@@ -28,9 +28,9 @@ def keep_state(folder: Path, monitor: Monitor) -> str:
     """
     batch = dict(leaves(monitor.batch))
     weights: dict[str, dict[str, Any]] = {}
-    for call in monitor.calls:
-        if isinstance(call.function, nn.Module) and (state := call.function.state_dict()):
-            weights[monitor.names.path(call.function)] = state
+    for function, *_ in monitor.calls:
+        if isinstance(function, nn.Module) and (state := function.state_dict()):
+            weights[monitor.names.path(function)] = state
     content: dict[str, Any] = {"step": monitor.step, "random_state": monitor.random_state, "left_out": []}
     for name, value, most in (("batch", batch, MOST_BATCH), ("weights", weights, MOST_WEIGHTS)):
         if sum(t.numel() * t.element_size() for _, t in leaves(value)) > most:

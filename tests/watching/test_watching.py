@@ -31,11 +31,12 @@ from nndoctor.records import (
 )
 from nndoctor.session import PatientStop
 from nndoctor.watching import figures
+from nndoctor.watching.evaluations import MOST_GUESSES, guesses
 from nndoctor.watching.figures import rows
 from nndoctor.watching.keeper import MOST, STEP_FIELDS, Keeper
 from nndoctor.watching.monitor import Monitor
 from nndoctor.watching.pace import Pace
-from nndoctor.watching.samples import Column, Taken
+from nndoctor.watching.samples import SAMPLE, Column, Taken, values_of
 from nndoctor.watching.script import WatchedRun
 
 
@@ -101,6 +102,44 @@ def test_weights_losses_and_random_state_are_bit_identical(watched):
     assert torch.equal(torch.get_rng_state(), after)
     for one, other in zip(model.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_steps_that_are_not_sampled_change_nothing_either_and_are_all_recorded(watched):
+    model, loader = model_and_data()
+    bare = train(model, loader, epochs=10)
+    after = torch.get_rng_state()
+    again, loader = model_and_data()
+    seen = []
+    run = watched(lambda: seen.extend(train(again, loader, epochs=10)), overhead=1e-9)
+    assert seen == bare
+    assert torch.equal(torch.get_rng_state(), after)
+    for one, other in zip(model.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+    steps = run.rows(Step)
+    assert [row.loss for row in steps] == bare
+    assert [row.step for row in steps] == [*range(40)]
+    assert {row.lr for row in steps} == {0.01}
+    sampled = {row.step for row in run.rows(TensorStats)}
+    assert sampled == {0, 1, 2, 3, 4, 5, 10, 20}
+    assert {row.step for row in steps if row.score >= 0} == sampled
+
+
+def test_a_nan_between_sampled_steps_is_traced_with_its_own_dropout_mask(watched, tmp_path):
+    def loss(prediction, labels):
+        counted.append(torch.get_rng_state())
+        value = functional.cross_entropy(prediction, labels)
+        return torch.log(value - value.detach() - 1) if len(counted) == 31 else value
+
+    counted: list[Any] = []
+    run = watched(lambda: train(**on(), epochs=10, loss_of=loss), overhead=1e-9)
+    row = run.rows(NonFinite)[0]
+    assert (row.step, row.operation) == (30, "log")
+    kept = torch.load(tmp_path / "non-finite.pt", weights_only=True)
+    torch.set_rng_state(kept["random_state"])
+    model, _ = model_and_data()
+    torch.set_rng_state(kept["random_state"])
+    model(torch.zeros(16, 6))
+    assert torch.equal(torch.get_rng_state(), counted[30])  # the step drew from there, the dropout's mask
 
 
 def test_nothing_of_torch_stays_replaced(watched):
@@ -198,14 +237,14 @@ def test_on_nan_ends_the_training(watched, wish, error):
         watched(lambda: train(**on(inputs), epochs=1), on_nan=wish)
 
 
-@pytest.mark.parametrize("instrument", ["_close_step", "_write_samples", "_introduce", "_sound"])
+@pytest.mark.parametrize("instrument", ["_close_step", "_close_quickly", "_write_samples", "_introduce", "_sound"])
 def test_a_fault_of_ours_costs_no_training(watched, monkeypatch, instrument):
     def broken(*_args, **_kwargs):
         raise RuntimeError("injected")
 
     monkeypatch.setattr(Monitor, instrument, broken)
     losses = []
-    run = watched(lambda: losses.extend(train(*model_and_data())))
+    run = watched(lambda: losses.extend(train(*model_and_data())), overhead=1e-9)
     assert len(losses) == 12
     assert any("injected" in event.text for event in run.rows(Event))
 
@@ -323,3 +362,36 @@ def test_pace_pays_for_itself():
         pace.ended(step, 0.01 + own, own, sampled=taken)
         spent, total = spent + own, total + 0.01
     assert 0.005 < spent / total < 0.03
+
+
+def test_what_is_done_on_every_step_is_in_the_budget():
+    pace, sampled = Pace(0.03), 0
+    for step in range(5000):
+        taken = pace.is_sampled(step)
+        own = 0.002 if taken else 0.0001
+        pace.ended(step, 0.01 + own, own, sampled=taken)
+        sampled += taken
+    without = Pace(0.03)
+    for step in range(5000):
+        taken = without.is_sampled(step)
+        without.ended(step, 0.01 + 0.002 * taken, 0.002 * taken, sampled=taken)
+    assert 0 < without.interval < pace.interval
+    assert (0.0001 + 0.0019 * sampled / 5000) / 0.01 < 0.03
+
+
+def test_figures_of_a_tensor_that_is_not_contiguous_are_of_its_values():
+    values = torch.arange(12000.0).view(100, 120).T
+    seen = values_of(values)
+    assert seen is not None
+    assert len(set(seen.tolist())) == SAMPLE
+    assert seen.mean().item() == pytest.approx(values.mean().item(), rel=0.05)
+
+
+def test_scores_of_large_batches_are_told_from_a_part_of_them():
+    prediction = torch.zeros(4, 21, 128, 128)
+    prediction[:, 3] = 1.0
+    kept = guesses("cross_entropy", (prediction, torch.full((4, 128, 128), 3)), {})
+    assert kept is not None
+    assert kept.prediction.numel() <= 4 * MOST_GUESSES
+    assert kept.score() == 1.0
+    assert guesses("mse_loss", (prediction, prediction), {}) is None
