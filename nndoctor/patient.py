@@ -29,6 +29,7 @@ from nndoctor.experiments.plan import plan
 from nndoctor.experiments.samples import questions
 from nndoctor.experiments.scan import drifts, scans
 from nndoctor.experiments.ward import Ward
+from nndoctor.experiments.whole_loss import WholeLoss
 from nndoctor.feeds.state import RandomState
 from nndoctor.hooks import Hooks, Watcher
 from nndoctor.launcher import clean_traceback, run_module, run_script
@@ -116,6 +117,7 @@ class Patient:
         self.session.listen(Waste(self.session))
         self.parts = Parts(self.session, self.conductor)
         self.session.listen(self.parts)
+        self.whole_loss = WholeLoss(self.session, self.conductor)
         self.session.listen(Broadcasts(self.session, self.conductor, self.batches))
         self.conductor.interesting = (
             LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys() | POOLS | ADDITIONS
@@ -130,6 +132,7 @@ class Patient:
         self.session.listen(pairs)
         self.session.listen(histograms)
         self.session.listen(samples)
+        self.session.listen(self.whole_loss)  # last: it moves the parameters for the next iteration
 
     def run(self) -> int:
         """Run the script to its end, however it ends. Returns the exit code of the process.
@@ -185,7 +188,9 @@ class Patient:
             return observe_only(conductor)
         if self.ward is not None:
             return self.ward.plan(conductor)
-        return ladder(conductor) if self.config.plan == "ladder" else plan(conductor, self._inspect, self.parts)
+        if self.config.plan == "ladder":
+            return ladder(conductor)
+        return plan(conductor, self._inspect, self.parts, self.whole_loss)
 
     def _inspect(self) -> None:
         """Look at the model between two experiments: the loop stands still."""

@@ -1,7 +1,8 @@
 """The parts of the objective: what each of them is worth in every step, and training one of them alone.
 
-A part is a summand of a loss on which backward is called. The gradient of the others is stopped where they enter the
-sum, so that the script's own loop, its optimizer and its loss stay as they are.
+A part is a summand of a loss on which backward is called; where there is but one, and the model has several outputs,
+each of them. The gradient of the others is stopped where they enter the sum (or leave the model), so that the script's
+own loop, its optimizer and its loss stay as they are.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from nndoctor.experiments import heads
 from nndoctor.names import NOWHERE, Place
 from nndoctor.places import terms_written, user_place
 from nndoctor.probes.losses import FUNCTIONS
 from nndoctor.probes.summands import SUMS, Summand, summands
 from nndoctor.records import ALONE, OBSERVE, OVERFIT, LossPart
-from nndoctor.session import Listener, Pass, Session
+from nndoctor.session import Call, Listener, Pass, Session
 
 if TYPE_CHECKING:
     from nndoctor.conductor import Conductor
@@ -63,6 +65,7 @@ class Part:
 
     function: str
     name: str
+    head: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +99,9 @@ class Parts(Listener):
         self._seen: dict[Any, tuple[Tensor, Place]] = {}
         self._sums: dict[Any, Place] = {}
         self._tally = Tally()
+        self._outputs: dict[str, heads.Edge] = {}
+        self._heads: list[str] = []
+        """Outputs that one loss takes together; empty where the loss has several terms."""
         self._alone: Key | None = None
         self._beside = ""
         self._courses: dict[str, dict[Key, list[float]]] = {}
@@ -113,8 +119,9 @@ class Parts(Listener):
 
     def some_stay(self, experiment: str) -> bool:
         """Whether some part that compares with a target keeps most of its loss in an experiment."""
+        left = STAYS / max(1, len(self._heads))  # each output has a part of the common value
         return any(
-            stays(course)
+            stays(course, left)
             for key, course in self._courses.get(experiment, {}).items()
             if self._layouts[key[0]].parts[key[1]].function
         )
@@ -124,14 +131,14 @@ class Parts(Listener):
     def diet_began(self, name: str) -> None:
         """A new phase may have another objective; only in its own diet is a part trained alone."""
         if name == OBSERVE:
-            self._layouts, self._courses, self.keys, self.why = {}, {}, [], ""
+            self._layouts, self._courses, self.keys, self.why, self._heads = {}, {}, [], "", []
         if not name.startswith(ALONE):
             self.choose(None)
         self._tally = Tally()
 
     def new_data(self) -> None:
         """Nothing that was seen belongs to what comes."""
-        self._seen, self._sums = {}, {}
+        self._seen, self._sums, self._outputs = {}, {}, {}
 
     def broken_off(self) -> None:
         """The iteration is not complete."""
@@ -149,6 +156,11 @@ class Parts(Listener):
             self._remember(args)
             if not self._layouts:
                 self._sums[output.grad_fn] = user_place()
+
+    def module_done(self, call: Call, output: Any) -> None:
+        """Remember the outputs of a model that has several."""
+        if call.grad and not self.session.stack and (self._heads or not self._layouts) and self._follows():
+            self._outputs = heads.outputs(output) or self._outputs
 
     def _remember(self, tensors: Any) -> None:
         for each in tensors:
@@ -171,14 +183,32 @@ class Parts(Listener):
         layout = self._layout(this.place, found)
         if layout is None:
             return
+        if self.session.experiment == OBSERVE and self.session.step == 0 and len(layout.parts) == 1:
+            self._heads = heads.behind(roots, self._outputs)
+            one = layout.parts[0]
+            layout.parts = tuple(Part(one.function, f"output {path}", head=True) for path in self._heads) or (one,)
+        if self._heads:
+            self._by_head(this.place, roots, found[0])
+            return
         for summand, part in zip(found, layout.part_of, strict=True):
             self._add((this.place, part), summand, self._value(summand, found, roots))
         if self._alone is not None:
             kept = self._alone[1] if self._alone[0] == this.place else -1
             self._stop([s for s, part in zip(found, layout.part_of, strict=True) if part != kept])
 
+    def _by_head(self, place: Place, roots: list[Tensor], summand: Summand) -> None:
+        if not set(self._heads) <= self._outputs.keys():
+            self.why = "its outputs are not the same in each step"
+            return
+        for index, _ in enumerate(self._heads):
+            self._add((place, index), summand, roots[0].detach())
+        if self._alone is not None:
+            unwanted = [self._outputs[path] for i, path in enumerate(self._heads) if i != self._alone[1]]
+            heads.stop(unwanted, zeros=not self.conductor.rates_reach())
+
     def backward_ended(self, this: Pass) -> None:
         """Let go of the graph."""
+        self._outputs = {}
         self._seen, self._sums = {}, {}
 
     def step_ended(self) -> None:
@@ -204,6 +234,7 @@ class Parts(Listener):
                     name=part.name,
                     value=value,
                     alone=key == self._alone,
+                    head=part.head,
                     beside=self._beside,
                     file=file,
                     line=line,
@@ -276,12 +307,12 @@ def _none(gradient: Tensor | None, undefined: bool) -> Tensor | None:  # noqa: F
     return None if undefined or gradient is None else torch.zeros_like(gradient)
 
 
-def stays(course: list[float]) -> bool:
-    """Whether more than half of the first value is left, by the median of the last quarter."""
+def stays(course: list[float], left: float = STAYS) -> bool:
+    """Whether more than this share of the first value is left, by the median of the last quarter."""
     known = [value for value in course if math.isfinite(value)]
     if len(known) < LEAST:
         return False
-    return median(known[-max(1, len(known) // 4) :]) > known[0] - STAYS * abs(known[0])
+    return median(known[-max(1, len(known) // 4) :]) > known[0] - (1 - left) * abs(known[0])
 
 
 def _grouped(functions: tuple[str, ...], found: list[Summand], texts: list[str]) -> Layout:

@@ -13,6 +13,7 @@ from nndoctor.experiments import targets
 from nndoctor.experiments.alone import Fitting, alone
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.experiments.further import further
+from nndoctor.experiments.whole_loss import WholeLoss, whole_loss
 from nndoctor.records import OBSERVE, OBSERVE_TENTH, OVERFIT, RANDOM_INPUT, TRACE, Experiment
 from nndoctor.records.objective import OTHER_TARGETS
 
@@ -56,7 +57,9 @@ def rose(result: Result) -> bool:
     return len(result.losses) >= 2 * few and end > start + 0.2 * abs(start)
 
 
-def plan(conductor: Conductor, inspect: Callable[[], None], parts: Parts) -> Generator[Diet, Result, None]:
+def plan(
+    conductor: Conductor, inspect: Callable[[], None], parts: Parts, check: WholeLoss
+) -> Generator[Diet, Result, None]:
     """Yield the diets of one segment."""
     config = conductor.session.config
     observed = yield Diet(
@@ -78,6 +81,7 @@ def plan(conductor: Conductor, inspect: Callable[[], None], parts: Parts) -> Gen
         yield from _random_input(conductor, observed)
     yield from further(conductor, observed, fitted=fitting.fitted, runs=_runs)
     yield from alone(conductor, parts, observed, fitting, runs=_runs)
+    yield from whole_loss(conductor, check, observed, _runs)
 
 
 def _overfit(conductor: Conductor, observed: Result) -> Generator[Diet, Result, Fitting]:

@@ -73,7 +73,7 @@ class Snapshot:
                     tensor.data.copy_(value)
                 else:
                     tensor.data = value.clone()
-                tensor.grad = None if gradient is None else gradient.clone()
+                tensor.grad = None if gradient is None else gradient.clone().to(tensor.dtype)
         for module, training in self._modes:
             module.training = training
         for optimizer, state, groups in self._optimizers:

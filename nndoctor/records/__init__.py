@@ -10,6 +10,7 @@ Every field has a default: a recording made by an older version then still loads
 from nndoctor.records.base import (
     ALONE,
     COAST,
+    GRADIENT_CHECK,
     LR_SWEEP,
     OBSERVE,
     OBSERVE_TENTH,
@@ -132,6 +133,7 @@ KINDS: tuple[type[Record], ...] = (
 __all__ = [
     "ALONE",
     "COAST",
+    "GRADIENT_CHECK",
     "KINDS",
     "LR_SWEEP",
     "OBSERVE",

@@ -22,6 +22,8 @@ STAND_IN = "stand-in"
 """Batches like those of `observe` whose inputs were made from their targets; run if the script cannot learn."""
 ALONE = "alone:"
 """One term of the loss alone, `alone:0`, `alone:1`, ...; run if the script cannot learn and its loss has several."""
+GRADIENT_CHECK = "gradient-check"
+"""One batch in float64, the parameters moved a little: differences of the loss, to compare its gradient with."""
 LR_SWEEP = "lr-sweep"
 """The batches of `observe` from the start state, the learning rate rising with every step."""
 

@@ -70,7 +70,8 @@ class LossPart(Placed):
     it ends, empty for another. `name` is how the script writes it, else that function or the operation that made it;
     `penalty` stands for all that depend on a single parameter. `value` is as it enters the sum, NaN where it was not
     seen. `alone`: it is the one that is trained. `beside` is the experiment in which they were trained together, on
-    the same data. The place is that of the call of the loss function, else of the backward pass.
+    the same data. `head`: no summand but an output of the model, of several that one loss takes; `value` is then the
+    loss of all. The place is that of the call of the loss function, else of the backward pass.
     """
 
     index: int = 0
@@ -79,6 +80,7 @@ class LossPart(Placed):
     value: float = math.nan
     alone: bool = False
     beside: str = ""
+    head: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
+from statistics import median
 from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.text import Text
 
-from nndoctor.records import Event, Experiment
+from nndoctor.rate_range import swept
+from nndoctor.records import OBSERVE, Event, Experiment, Step
 from nndoctor.reports.words import clean
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ LINES = 12
 _OURS = re.compile(r"[\\/]nndoctor[\\/].*\.py$|^<frozen ")
 _LIBRARIES = re.compile(r"[\\/](site|dist)-packages[\\/]")
 _TOLD = ("cut", "instrument", "killed", "timeout", "note", "swallowed")
+LAG = 10 ** (1 / 3)
+"""By so much the smoothed loss lags behind the rates of the range test."""
 _MANY = 4
 """Events of one kind that are listed; the rest is counted."""
 
@@ -63,6 +68,7 @@ def own_frames(traceback: str, others: re.Pattern[str] = _OURS) -> str:
 def on_the_run(run: Recording, *, verbose: bool = False) -> RenderableType | None:
     """Return one line per experiment that did not go as wanted and per event that limits the diagnosis."""
     lines = [_experiment(row) for row in run.rows(Experiment) if row.outcome != "done" or row.batch_size]
+    lines += rates(run)
     for kind in _TOLD:
         texts = Counter(clean(event.text) for event in run.rows(Event) if event.kind == kind)
         shown = list(texts.items())[: None if verbose else _MANY]
@@ -77,6 +83,28 @@ def on_the_run(run: Recording, *, verbose: bool = False) -> RenderableType | Non
             Text(f"{len(saves)} write(s) of the script went to the run's scratch folder, not to its own files")
         )
     return Group(*lines) if lines else None
+
+
+def rates(run: Recording) -> list[Text]:
+    """Return what each range test found: where the loss falls, and where the script's own rate lies."""
+    observed = [row for row in run.rows(Step) if row.experiment == OBSERVE and row.lr > 0]
+    segments = sorted({row.segment for row in observed})
+    lines = []
+    for segment in segments:
+        found = swept(run, segment)
+        if found is None:
+            continue
+        own = median(row.lr for row in observed if row.segment == segment)
+        place = "below" if LAG * own < found.begins else "above" if own > LAG * found.lowest else "within"
+        phase = f" (phase {segment + 1})" if len(segments) > 1 else ""
+        rises = f", diverging from {found.diverges:.2g}" if math.isfinite(found.diverges) else ""
+        lines.append(
+            Text(
+                f"learning rates at which the loss falls{phase}: {found.begins:.2g} to {found.lowest:.2g}{rises}; "
+                f"the script's own is {own:.2g}, {place}"
+            )
+        )
+    return lines
 
 
 def _experiment(row: Experiment) -> Text:

@@ -56,3 +56,44 @@ def test_is_silent(facts: dict[str, Any]) -> None:
 def test_says_why_it_could_not_look(facts: dict[str, Any]) -> None:
     with pytest.raises(Skip, match="Swish could not be compared"):
         gradient_mismatch(recording(**facts))
+
+
+# ---- the whole loss
+
+
+def whole(**facts: Any) -> GradientCheck:
+    usual = {"whole": True, "file": "t.py", "line": 9, "directions": 4, "backward": 3.0, "numeric": 3.0}
+    return GradientCheck(**{**usual, "error": 1e-8, "unsteady": 1e-7, **facts})
+
+
+def test_the_gradient_of_the_loss_is_a_note() -> None:
+    [finding] = gradient_mismatch(Recording.of([whole(error=0.4)]))
+    assert finding.severity is Severity.NOTE
+    assert finding.explains == frozenset()
+    assert "differs by 40% from finite differences of the loss" in finding.message
+    assert finding.where is not None
+    assert finding.where.line == 9
+
+
+def test_a_wrong_function_accounts_for_it() -> None:
+    run = Recording.of([whole(error=0.4), *recording().rows(GradientCheck)])
+    [finding] = gradient_mismatch(run)
+    assert "Swish" in finding.message
+
+
+@pytest.mark.parametrize("facts", [{}, {"error": 0.05}, {"error": 0.0, "backward": 0.0, "numeric": 0.0}])
+def test_the_gradient_of_the_loss_is_right(facts: dict[str, Any]) -> None:
+    assert gradient_mismatch(Recording.of([whole(**facts)])) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"why": "it does not compute in float64"}, "the loss could not be compared: it does not compute"),
+        ({"error": 0.5, "unsteady": 0.3}, "steps or kinks"),
+        ({"error": math.nan}, "not finite"),
+    ],
+)
+def test_says_why_the_loss_was_not_compared(facts: dict[str, Any], told: str) -> None:
+    with pytest.raises(Skip, match=told):
+        gradient_mismatch(Recording.of([whole(**facts)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,7 +80,7 @@ def test_names_the_term_that_does_not_learn_alone() -> None:
 def test_says_if_none_learns() -> None:
     [finding] = found(tried((STAYS, STAYS), (STAYS, STAYS)))
     assert "Each of the 2 terms of the loss was trained alone on one small batch, and none learnt" in finding.message
-    assert finding.title == "None of the terms of the loss learns, not even alone."
+    assert finding.title == "No part of the loss learns, not even alone."
 
 
 def test_says_if_a_term_learns_only_alone() -> None:
@@ -139,3 +140,20 @@ def test_is_silent(records: list[Record]) -> None:
 def test_says_why_it_cannot_judge(records: list[Record], why: str) -> None:
     with pytest.raises(Skip, match=why):
         found(records)
+
+
+# ---- outputs that one loss takes together: each counts for its part of the common value
+
+
+def test_an_output_that_does_not_learn_is_named() -> None:
+    half = (2.0, 1.1)
+    rows = tried((half, half), ((2.0, 1.95), half), head=True, name="output 0")
+    rows = [replace(r, name=f"output {r.index}") if isinstance(r, LossPart) else r for r in rows]
+    [finding] = found(rows)
+    assert finding.message.startswith("Trained alone on one small batch, output 1 did not learn (")
+    assert "output 0 did." in finding.message
+
+
+def test_outputs_that_learn_their_part_are_silent() -> None:
+    half = (2.0, 1.4)
+    assert found(tried((half, (2.0, 0.9)), (half, (2.0, 0.9)), head=True)) == []

@@ -84,7 +84,7 @@ def test_each_is_trained_alone_and_nothing_else_moves(record: Record) -> None:
     alone, other = rows(run, "alone:0"), rows(run, "alone:0", 1)
     assert {(p.alone, p.beside) for p in alone} == {(True, OVERFIT)}
     assert {p.alone for p in other} == {False}
-    assert alone[-1].value < 0.2 * alone[0].value
+    assert alone[-1].value < 0.7 * alone[0].value
     assert {p.loss for p in alone} == {"cross_entropy"}
     dead, still = rows(run, "alone:1", 1), rows(run, "alone:1")
     assert dead[0].value == pytest.approx(other[0].value)  # from the same start state
@@ -124,3 +124,41 @@ def test_two_backward_passes_are_two_terms(record: Record) -> None:
     names = {p.index: p.loss for p in run.rows(LossPart)}
     assert names == {0: "mse_loss", 1: "cross_entropy"}
     assert unharmed(run)
+
+
+HEADS = """
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.trunk, self.left, self.right = nn.Linear(6, 8), nn.Linear(8, 1), nn.Linear(8, 1)
+    def forward(self, x):
+        code = torch.tanh(self.trunk(x))
+        return {"left": self.left(code), "right": self.right(0 * code)EXTRA}
+model = Two()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+for epoch in range(4):
+    for x, y in DataLoader(data, batch_size=12, shuffle=True):
+        out = model(x)
+        loss = F.mse_loss(torch.cat([out["left"], out["right"]], 1), 3.0 * x[:, :2])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_outputs_that_one_loss_takes(record: Record) -> None:
+    run = record(HEADS.replace("EXTRA", ""), steps=12, budget=10.0)
+    assert unharmed(run)
+    found = {p.index: (p.name, p.loss, p.head) for p in run.rows(LossPart)}
+    assert found == {0: ("output left", "mse_loss", True), 1: ("output right", "mse_loss", True)}
+    assert experiments(run) == ["alone:0", "alone:1"]
+    left, right = (rows(run, f"alone:{i}", i) for i in (0, 1))
+    assert left[-1].value < min(0.9 * left[0].value, right[-1].value)
+    assert right[-1].value > 0.9 * right[0].value
+
+
+def test_features_beside_an_output_made_of_them_are_no_heads(record: Record) -> None:
+    program = HEADS.replace("EXTRA", ', "code": code').replace(
+        'out["right"]], 1)', 'out["right"]], 1) + out["code"].mean()'
+    )
+    assert not record(program).rows(LossPart)

@@ -13,7 +13,7 @@ from rich.console import Console
 from nndoctor import Check, Curve, Finding, Measure, Quote, Recording, Severity, SourceLine, Table, check
 from nndoctor.diagnose import Diagnosis, diagnose
 from nndoctor.records import Environment, Event, Experiment, Record, Step
-from nndoctor.reports import evidence, findings_json, live, terminal
+from nndoctor.reports import evidence, findings_json, live, remarks, terminal
 from nndoctor.reports.words import clean, number, seconds, soften
 
 if TYPE_CHECKING:
@@ -221,3 +221,17 @@ def test_streams_without_unicode_get_what_looks_alike() -> None:
     stream.write("\u2581\u2588 \u2500\u2026\N{NO-BREAK SPACE}\u00e9")
     stream.flush()
     assert stream.buffer.getvalue() == b"_# -~ ?"
+
+
+@pytest.mark.parametrize(("own", "place"), [(1e-5, "below"), (3e-3, "within"), (0.5, "above")])
+def test_the_range_test_is_told_with_the_scripts_own_rate(own: float, place: str) -> None:
+    rates = [10.0 ** (-6 + i / 8) for i in range(40)]
+    rows = [
+        Step(experiment="lr-sweep", step=i, lr=rate, loss=2.0 - 1.5 * (i > 20) + 3.0 * (i > 30), optimizer_steps=1)
+        for i, rate in enumerate(rates)
+    ]
+    told = str(remarks.rates(Recording.of([*rows, Step(lr=own)]))[0])
+    assert told.startswith("learning rates at which the loss falls: 0.0004")
+    assert "diverging from" in told
+    assert told.endswith(f"the script's own is {own:.2g}, {place}")
+    assert remarks.rates(Recording.of([Step(lr=own)])) == []

@@ -59,11 +59,14 @@ class Term:
     row: LossPart
     alone: Course
     beside: Course
+    share: float = 1.0
+    """Of the value that is this term's own: outputs that one loss takes are counted as equal parts of it."""
 
     @property
     def name(self) -> str:
         """Its name and where it is computed."""
-        return f"{self.row.name}" + (f" ({self.row.loss})" if self.row.loss not in ("", self.row.name) else "")
+        known = self.row.head or self.row.loss in ("", self.row.name)
+        return self.row.name if known else f"{self.row.name} ({self.row.loss})"
 
 
 @check("simpler-version", reason="R16", severity=Severity.NOTE, needs=[LossPart])
@@ -80,7 +83,8 @@ def simpler_version(
 
     ## What it does
     Where the script cannot learn and its loss is a sum, its own loop is run once for each term: the gradient of all
-    others is stopped where they enter the sum. If one small batch could not be fitted, each term gets that batch, else
+    others is stopped where they enter the sum. Where one loss takes several outputs of the model, this is done for
+    each output. If one small batch could not be fitted, each term gets that batch, else
     as many of the script's own batches as all together had. A note says which terms learn alone (half of the value is
     gone, or the accuracy is high), and which do not move even then.
 
@@ -100,9 +104,9 @@ def simpler_version(
     ```
 
     ## Known problems
-    Heads that share one call of a loss function are not told apart. Terms by hand whose lowest value is unknown count
-    as still only if they do not move at all. A term that is meant to stay (the domain loss behind a reversed gradient)
-    is named all the same. With several objectives (a GAN) nothing is tried.
+    Of outputs that one loss takes together only the common value is known, as if each had an equal part. Terms by hand
+    whose lowest value is unknown count as still only if they do not move at all. A term that is meant to stay (the
+    domain loss behind a reversed gradient) is named all the same. With several objectives (a GAN) nothing is tried.
 
     ## References
     - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 16: solve a simpler version)
@@ -117,10 +121,15 @@ def simpler_version(
         judged += 1
         on_one_batch = terms[0].row.beside != OBSERVE
         dead = [
-            t for t in terms if on_one_batch and t.alone.is_still(still, lift) and not t.beside.learns(learnt, lift)
+            t
+            for t in terms
+            if on_one_batch
+            and t.alone.is_still(still * t.share, lift)
+            and not t.beside.learns(1 - (1 - learnt) * t.share, lift)
         ]
-        good = [t for t in terms if t not in dead and t.alone.learns(learnt if on_one_batch else early, lift)]
-        alone_only = [t for t in good if t.row.loss and t.beside.is_still(still, lift)]
+        enough = learnt if on_one_batch else early
+        good = [t for t in terms if t not in dead and t.alone.learns(enough * t.share, lift)]
+        alone_only = [t for t in good if t.row.loss and t.beside.is_still(still * t.share, lift)]
         if dead:
             yield _dead(terms, dead, good)
         elif alone_only:
@@ -145,7 +154,8 @@ def _terms(run: Recording, segment: int) -> Iterator[Term]:
         own = [p for p in rows if p.experiment == name and p.alone]
         if own:
             together = [p for p in rows if p.experiment == own[0].beside and p.index == own[0].index]
-            yield Term(own[-1], _course(run, own, rows), _course(run, together, rows))
+            heads = len({p.index for p in rows if p.head})
+            yield Term(own[-1], _course(run, own, rows), _course(run, together, rows), 1 / heads if heads else 1.0)
 
 
 def _course(run: Recording, own: Sequence[LossPart], every: Sequence[LossPart]) -> Course:
@@ -153,7 +163,7 @@ def _course(run: Recording, own: Sequence[LossPart], every: Sequence[LossPart]) 
     if not own:
         return Course((), math.nan, math.nan, floor_known=False)
     called = _calls_of(run, own[-1], every)
-    late = [c for c in called if c.step > own[-1].step - max(5, len(own) // 4)]
+    late = [] if own[-1].head else [c for c in called if c.step > own[-1].step - max(5, len(own) // 4)]
     scores = [c.score for c in late if c.metric and math.isfinite(c.score)]
     chances = [c.chance for c in late if c.metric and math.isfinite(c.chance)]
     return Course(
@@ -169,6 +179,8 @@ def _calls_of(run: Recording, part: LossPart, every: Sequence[LossPart]) -> list
     if not part.loss:
         return []
     here = [c for c in calls(run, part.experiment, part.segment) if (c.file, c.line) == (part.file, part.line)]
+    if part.head:
+        return here
     beside = [p for p in every if p.experiment == part.experiment and p.step == part.step and p.loss]
     same = sorted(p.index for p in beside if (p.file, p.line) == (part.file, part.line))
     by_step: dict[int, list[LossCall]] = {}
@@ -182,7 +194,8 @@ def _dead(terms: Sequence[Term], dead: Sequence[Term], good: Sequence[Term]) -> 
     named = names_shown([t.name for t in dead])
     moved = "; ".join(f"{t.name}: {t.alone.values[0]:.3g} to {t.alone.end:.3g}" for t in dead)
     if len(dead) == len(terms):
-        what = f"Each of the {len(terms)} terms of the loss was trained alone on one small batch, and none learnt"
+        kind = "outputs of the model" if terms[0].row.head else "terms of the loss"
+        what = f"Each of the {len(terms)} {kind} was trained alone on one small batch, and none learnt"
         advice = "The terms are not in each other's way: look in what they share, the body of the model, the optimizer "
         advice += "and the loop. The other findings come first."
     else:
@@ -193,7 +206,7 @@ def _dead(terms: Sequence[Term], dead: Sequence[Term], good: Sequence[Term]) -> 
         advice += "alone."
     also = f" {names_shown([t.name for t in good])} did." if good else ""
     return Finding(
-        title="" if len(dead) < len(terms) else "None of the terms of the loss learns, not even alone.",
+        title="" if len(dead) < len(terms) else "No part of the loss learns, not even alone.",
         message=f"{what} ({moved}).{also}",
         advice=advice,
         where=SourceLine.of(dead[0].row),
@@ -208,7 +221,7 @@ def _at_odds(terms: Sequence[Term], good: Sequence[Term], *, on_one_batch: bool)
     others = names_shown([t.name for t in terms if t not in good] or [t.name for t in terms])
     on = "one small batch" if on_one_batch else "the script's own batches"
     return Finding(
-        title="A term of the loss learns alone, and does not beside the others.",
+        title="A part of the loss learns alone, and does not beside the others.",
         message=f"On {on}, {named} went from {first.alone.values[0]:.3g} to {first.alone.end:.3g} when it was trained "
         f"alone, and from {first.beside.values[0]:.3g} to {first.beside.end:.3g} beside {others}.",
         advice=f"The model and the loop can learn {named}; what else is in the sum keeps it from it. Begin without "
