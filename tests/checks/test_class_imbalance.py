@@ -19,7 +19,7 @@ def found(*records: Record) -> list[Finding]:
     return class_imbalance(Recording.of(records))
 
 
-def labels(*counts: int) -> list[Record]:
+def labels(*counts: int) -> list[Labels]:
     values = [label for label, count in enumerate(counts) for _ in range(count)]
     random.Random(0).shuffle(values)
     return [
@@ -40,7 +40,7 @@ def test_one_in_a_hundred_and_fifty_is_an_error() -> None:
     assert finding.severity is Severity.ERROR
 
 
-def validation(*counts: int) -> list[Record]:
+def validation(*counts: int) -> list[Labels]:
     values = tuple(label for label, count in enumerate(counts) for _ in range(count))
     return [Labels(source="other", leaf="1", split="validation", values=values)]
 
@@ -59,6 +59,19 @@ def test_a_class_that_only_validation_has() -> None:
     [
         pytest.param([*labels(300, 310, 290), *validation(40, 35, 30, 2), FOUR], id="two samples"),
         pytest.param([*labels(300, 310, 290), *validation(40, 35, 30, 30), replace(LOSS, classes=3)], id="no output"),
+        pytest.param(
+            [
+                *labels(300, 310, 290),
+                *(replace(r, source="second") for r in labels(0, 0, 0, 90)),
+                *validation(40, 35, 30, 45),
+                FOUR,
+            ],
+            id="it comes from a second loader",
+        ),
+        pytest.param(
+            [*labels(300, 310, 290), *(replace(r, source="loader") for r in validation(9, 9, 9, 9)), FOUR],
+            id="the training data, scored",
+        ),
         pytest.param([*labels(300, 310), *validation(0, 0, 40, 40), FOUR], id="other classes: open set"),
         pytest.param([*labels(1, 300, 310, 290), *validation(1, 35, 30, 40), FOUR], id="one came"),
         pytest.param([*labels(*[20] * 10), *validation(*[90] * 10, 9), replace(LOSS, classes=11)], id="a rare one"),

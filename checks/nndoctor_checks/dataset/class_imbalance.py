@@ -101,17 +101,19 @@ def _missing(run: Recording, stream: Stream, counts: Counter[int], risk: float) 
 
     Half of the share, as a class may be rarer in training. Few classes of many: else the two are different tasks.
     """
+    here = [r for r in run.rows(Labels) if r.segment == stream.segment and not r.continuous]
+    training = [r for r in here if r.split == TRAIN]  # of all loaders that feed the loop
+    sources, trained = {r.source for r in training}, {v for r in training for v in r.values}
     seen: Counter[int] = Counter()
-    for row in run.rows(Labels):
-        same = (row.segment, row.leaf) == (stream.segment, stream.leaf) and row.source != stream.source
-        if same and row.split == VALIDATION and not row.continuous:
+    for row in here:
+        if row.split == VALIDATION and row.leaf == stream.leaf and row.source not in sources:
             seen.update(row.values)
     outputs = [c.classes for c in observed(run, LossCall) if c.split == TRAIN and c.segment == stream.segment]
     shares = {label: n / seen.total() for label, n in seen.items() if n >= FEW and 0 <= label < max(outputs, default=0)}
     gone = {
         label: share
         for label, share in shares.items()
-        if label not in counts and (1 - share / 2) ** counts.total() < risk / len(shares)
+        if label not in trained and (1 - share / 2) ** counts.total() < risk / len(shares)
     }
     return gone if 2 * len(gone) < len(seen) else {}
 

@@ -186,17 +186,14 @@ def _unused(run: Recording, calls: Sequence[LossCall], per_output: int) -> Itera
 
 def _holes(run: Recording, call: LossCall, per_output: int) -> list[int]:
     """Return the labels below the highest one that never came, of a few classes of which most did."""
-    holes: list[int] = []
-    for stream in streams(run):
-        counts = Counter(stream.labels)
-        if stream.continuous or stream.segment != call.segment or counts.total() < per_output * call.classes:
-            continue
-        elsewhere = {v for r in run.rows(Labels) if r.split == VALIDATION and r.leaf == stream.leaf for v in r.values}
-        absent = [label for label in range(max(counts)) if label not in counts and label not in elsewhere]
-        few = call.classes <= MOST_CLASSES and 0 < 2 * len(absent) < call.classes
-        if few and min(counts) >= 0 and max(counts) < call.classes and representative(run, stream):
-            holes += absent
-    return holes
+    here = [s for s in streams(run) if s.segment == call.segment and not s.continuous]
+    counts = Counter(label for stream in here for label in stream.labels)
+    if counts.total() < per_output * call.classes or not all(representative(run, s) for s in here):
+        return []
+    elsewhere = {v for r in run.rows(Labels) if r.split == VALIDATION and not r.continuous for v in r.values}
+    absent = [label for label in range(max(counts)) if label not in counts and label not in elsewhere]
+    few = call.classes <= MOST_CLASSES and 0 < 2 * len(absent) < call.classes
+    return absent if few and min(counts) >= 0 and max(counts) < call.classes else []
 
 
 def _unasked(call: LossCall, holes: Sequence[int]) -> Finding:
