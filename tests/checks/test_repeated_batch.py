@@ -142,8 +142,8 @@ def listed(
         rows.append(LossTarget(step=i, content=content))
         rows.append(
             LossCall(
-                step=i, input_shape=(32, 1), target_min=low, target_max=1.0, target_mean=0.1, target_integral=integral,
-                distinct_targets=kinds,
+                step=i, input_shape=(32, 1), target_min=low, target_max=1.0, target_mean=0.1 * ord(content),
+                target_integral=integral, distinct_targets=kinds,
             )
         )  # fmt: skip
     return rows
@@ -155,12 +155,15 @@ def test_a_list_of_one_batch_is_known_by_its_target() -> None:
     assert "drawn once" in finding.message
     [finding] = found(*listed(*"a" * 40, integral=True, kinds=10))
     assert finding.severity is Severity.WARNING
+    [finding] = found(*listed(*"a" * LOADER.batches, *"b" * 12))
+    assert f"in {LOADER.batches} steps in a row" in finding.message
 
 
 @pytest.mark.parametrize(
     "records",
     [
         pytest.param(listed(*"ab" * 20), id="two targets"),
+        pytest.param(listed(*"a" * (LOADER.batches - 1), *"b" * 12), id="as often as something else says"),
         pytest.param(listed(*"a" * 5), id="few steps"),
         pytest.param(listed(*"a" * 40, integral=True, kinds=32), id="each sample its own class, as contrast is learnt"),
         pytest.param(listed(*"a" * 40, low=1.0), id="a constant: all are real"),

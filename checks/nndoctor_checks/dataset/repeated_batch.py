@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check
@@ -153,26 +154,30 @@ def _worked_on(run: Recording, segment: int, loader: Loader | None, min_steps: i
 def _one_target(run: Recording, segment: int, min_steps: int) -> tuple[int, Loader, bool] | None:
     """Return in how many steps the loss got one and the same target, and the loader that it was taken from once.
 
-    A loop over a list of batches asks no loader, and what it is fed was the loader's before.
+    A loop over a list of batches asks no loader, and what it is fed was the loader's before. Where another target
+    follows, the one before must have been used just as often as the loader has batches.
     """
     fed = [s for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment and s.optimizer_steps > 0]
-    contents = {t.content for t in run.rows(LossTarget) if t.segment == segment and not t.own}
     calls = [
         c
         for c in run.rows(LossCall)
         if c.experiment == OBSERVE and c.segment == segment and c.split == TRAIN and c.requires_grad
     ]
-    seen = {(c.input_shape[:1], c.target_min, c.target_max, c.target_mean) for c in calls}
     if len(fed) < min_steps or len(calls) < len(fed) or sum(not s.loader for s in fed) < len(fed) - 1:
         return None
-    if len(contents) != 1 or len(seen) != 1 or not calls[0].target_min < calls[0].target_max:
-        return None
     rows = calls[0].input_shape[0] if calls[0].input_shape else 0
+    loaders = [x for x in run.rows(Loader) if x.split != VALIDATION and x.batch_size == rows > 1 and x.batches >= 2]
+    contents = {t.content for t in run.rows(LossTarget) if t.segment == segment and not t.own}
+    kinds = groupby(calls, key=lambda c: (c.input_shape[:1], c.target_min, c.target_max, c.target_mean))
+    lengths = [len(list(same)) for _, same in kinds]
+    if not loaders or len(contents) != len(lengths) or not calls[0].target_min < calls[0].target_max:
+        return None
+    if any(length != loaders[0].batches for length in lengths[:-1]):
+        return None
     labels = calls[0].target_integral  # may be the same by design: who belongs to whom within the batch
     if labels and calls[0].distinct_targets == rows:
         return None
-    loaders = [x for x in run.rows(Loader) if x.split != VALIDATION and x.batch_size == rows > 1 and x.batches >= 2]
-    return (len(fed), loaders[0], labels) if loaders else None
+    return len(fed) if len(lengths) == 1 else lengths[0], loaders[0], labels
 
 
 def _of_list(steps: int, loader: Loader, *, labels: bool) -> Finding:
