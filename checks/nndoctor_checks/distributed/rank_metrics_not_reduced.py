@@ -50,7 +50,8 @@ def rank_metrics_not_reduced(run: Recording, *, min_repeats: int = 2) -> Iterato
     ## Known problems
     Numbers that meet in another way are not seen: through files of rank 0 alone, MPI, a key-value store, or all at
     once at the end of a training that the check does not wait for. A number that is read and never used counts as
-    used. Validation without a DataLoader is not seen.
+    used. Ranks that agree on something else meanwhile, as Lightning's EarlyStopping does, pass. Validation without a
+    DataLoader is not seen.
 
     ## References
     - [PyTorch: torch.distributed.all_reduce](https://pytorch.org/docs/stable/distributed.html#torch.distributed.all_reduce)
