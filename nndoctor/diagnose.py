@@ -180,6 +180,7 @@ class Diagnosis:
 
     def raise_for_findings(self, at_least: Severity = Severity.ERROR) -> None:
         """Raise `FindingsError` if there are findings of this severity or worse, or nothing could be judged."""
+        __tracebackhide__ = True  # pytest shows the line of the test
         found = self.findings(at_least=at_least)
         if found:
             raise FindingsError("\n".join(told(entry) for entry in found))

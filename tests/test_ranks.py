@@ -15,6 +15,7 @@ import pytest
 from accuracy import RANKS, ROOT, Case, cases
 
 from nndoctor.catalogue import load_catalogue
+from nndoctor.patching import Patches
 from nndoctor.ranks import Ranks
 from nndoctor.ranks_merged import culprit
 from nndoctor.recording import Recording
@@ -77,6 +78,23 @@ def test_a_rank_that_hangs_is_named(tmp_path: Path) -> None:
     found, printed = run("rank_hangs.py", tmp_path, "--patience", "40")
     assert found["status"] == "crashed"
     assert "rank 1: hung: no progress for 40 s" in " ".join(printed.split())
+
+
+def test_what_is_heard_of_collectives_is_put_back() -> None:
+    from torch import distributed
+    from torch.distributed import distributed_c10d
+
+    from nndoctor.probes.rank_evaluations import COMBINING, RankEvaluations
+
+    def now() -> list[object]:
+        return [vars(module).get(name) for module in (distributed, distributed_c10d) for name in COMBINING]
+
+    before, instrument = now(), object.__new__(RankEvaluations)
+    with Patches() as patches:
+        instrument.install(patches)
+        assert distributed.all_reduce is not before[COMBINING.index("all_reduce")]
+        assert distributed.broadcast is distributed_c10d.broadcast  # one rank's numbers, and left alone
+    assert now() == before
 
 
 def shards_fully() -> bool:

@@ -162,7 +162,7 @@ def test_a_rank_that_reads_the_numbers_of_its_share_is_reported() -> None:
 
 
 def test_shares_are_told_by_their_content_too() -> None:
-    [finding] = rank_metrics_not_reduced(Recording.of(slices()))
+    [finding] = rank_metrics_not_reduced(Recording.of([*ranks(), *slices()]))
     assert "other samples than" in finding.message
     assert not finding.certain
 
@@ -192,7 +192,11 @@ def test_one_share_that_rank_0_alone_evaluates_is_none_the_better() -> None:
     ],
 )
 def test_other_validations_are_fine(rows: list[RankEvaluation]) -> None:
-    assert not rank_metrics_not_reduced(Recording.of(rows))
+    assert not rank_metrics_not_reduced(Recording.of([*ranks(), *rows]))
+
+
+def test_ranks_that_train_a_model_each_have_data_of_their_own() -> None:
+    assert not rank_metrics_not_reduced(Recording.of([*ranks(wrapped=False), *slices()]))
 
 
 def test_of_two_data_sets_evaluated_at_one_place_each_is_judged_by_itself() -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
-from nndoctor.records import RankEvaluation
+from nndoctor.records import Rank, RankEvaluation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,8 +24,8 @@ def rank_metrics_not_reduced(run: Recording, *, min_repeats: int = 2) -> Iterato
     the data, reads numbers off it, and no operation of torch.distributed that brings numbers of several ranks
     together (`all_reduce`, `all_gather`, `gather_object`, ...) is called in any of the validations at that place.
     `barrier` and `broadcast` bring nothing together. A share is told by a sampler that divides the data set among the
-    ranks; without one, by batches that differ from rank to rank and were the same in at least `min_repeats`
-    validations of each.
+    ranks; without one, where the ranks train one model, by batches that differ from rank to rank and were the same in
+    at least `min_repeats` validations of each.
 
     ## Why is this bad?
     What rank 0 prints, and picks the best checkpoint by, is the number of a part of the validation data: with eight
@@ -50,7 +50,8 @@ def rank_metrics_not_reduced(run: Recording, *, min_repeats: int = 2) -> Iterato
     ## Known problems
     Numbers that meet in another way are not seen: through files of rank 0 alone, MPI, a key-value store, or all at
     once at the end of a training that the check does not wait for. A number that is read and never used counts as
-    used. Validation without a DataLoader is not seen.
+    used. Ranks that agree on something else meanwhile, as Lightning's EarlyStopping does, pass. Validation without a
+    DataLoader is not seen.
 
     ## References
     - [PyTorch: torch.distributed.all_reduce](https://pytorch.org/docs/stable/distributed.html#torch.distributed.all_reduce)
@@ -58,13 +59,15 @@ def rank_metrics_not_reduced(run: Recording, *, min_repeats: int = 2) -> Iterato
     rows = run.rows(RankEvaluation)
     if not any(row.rank == 0 for row in rows):
         raise Skip("rank 0 evaluates nothing")
+    one_model = any(row.wrapped or row.sharded or row.communicated for row in run.rows(Rank))
     for together in _validations(rows):
         own = [row for row in together if row.rank == 0]
         if any(row.collectives for row in together) or not any(row.reads for row in own):
             continue
         if any(row.writes for row in together if row.rank != 0):
             continue  # they may hand their part on in files
-        if _divided(own) or _different(together, min_repeats):
+        # Ranks that train one model each, as the folds of a cross-validation, have data of their own rightly.
+        if _divided(own) or (one_model and _different(together, min_repeats)):
             yield _finding(own, certain=_divided(own))
 
 
