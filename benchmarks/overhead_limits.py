@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 MOST_SHARE = 0.05
 MOST_MORE = 50.0
 """MB: peak memory may be greater by that share and that many."""
+ROUNDS = 5
 TRAINED = {"mlp": 20.0, "cnn": 40.0, "transformer": 40.0}
 """Seconds of training, in which memory has the time to grow."""
 
@@ -62,16 +61,21 @@ def train(name: str, mode: str) -> None:
 
 
 def modules() -> int:
-    """Print what a sampled step costs."""
+    """Print what a sampled step costs, as CPU time of the process, writing included."""
     torch.set_num_threads(1)
-    print("modules   width   parameters   step ms   sampling it ms   per module us")
+    print("modules   width   parameters   bare step ms   sampling it ms   per module us")
     for layers, width in ((5, 16), (50, 16), (500, 16), (5, 64), (5, 256), (5, 1024), (5, 2048)):
-        training = Training(_chain(layers, width))
-        spent, whole = _of_sampled_steps(training, steps=max(12, 200 // layers))
+        both = {mode: Training(_chain(layers, width)) for mode in ("bare", "every")}
+        with ExitStack() as stack:
+            stack.enter_context(OURS["every"](both["every"]))  # type: ignore[arg-type]
+            steps = max(6, 300 // layers)
+            times = [[each.block(steps).process for each in both.values()] for _ in range(ROUNDS + 1)][1:]
+        bare = statistics.median(a for a, _ in times)
+        cost = statistics.median(b - a for a, b in times)
         count = 2 * layers + 2
-        parameters = sum(p.numel() for p in training.model.parameters())
-        cost = f"{whole * 1e3:9.2f} {spent * 1e3:16.3f} {spent / count * 1e6:15.1f}"
-        print(f"{count:7d} {width:7d} {parameters:12d} {cost}", flush=True)
+        parameters = sum(p.numel() for p in both["bare"].model.parameters())
+        told = f"{bare * 1e3:14.2f} {cost * 1e3:16.3f} {cost / count * 1e6:15.1f}"
+        print(f"{count:7d} {width:7d} {parameters:12d} {told}", flush=True)
     return 0
 
 
@@ -82,30 +86,6 @@ def _chain(layers: int, width: int) -> Callable[[], tuple[nn.Module, DataLoader[
         return nn.Sequential(*parts, nn.Linear(width, 10)), DataLoader(data, 16, shuffle=True)
 
     return build
-
-
-def _of_sampled_steps(training: Training, *, steps: int) -> tuple[float, float]:
-    """Return the median of what the instruments took, writing included, and of the whole step."""
-    from nndoctor.watching.script import WatchedRun
-
-    found: list[tuple[float, float]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        run = WatchedRun(Path(folder), overhead=math.inf, on_nan="continue", facts={})
-        ended = run.monitor.pace.ended
-
-        def noted(step: int, seconds: float, instruments: float, *, sampled: bool) -> None:
-            found.append((instruments, seconds))
-            ended(step, seconds, instruments, sampled=sampled)
-
-        run.monitor.pace.ended = noted  # type: ignore[method-assign]
-        run.begin()
-        for number in range(2 * steps):
-            if number == steps:  # what writing costs is known from here on
-                run.keeper.flush()
-            training.step(*next(training.batches))
-        run.end()
-    half = found[steps:]
-    return statistics.median(own for own, _ in half), statistics.median(whole for _, whole in half)
 
 
 if __name__ == "__main__":

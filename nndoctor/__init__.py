@@ -63,11 +63,14 @@ def check(subject: Any, /, *args: Any, **options: Any) -> Any:
     return examine(subject, *args, **options)
 
 
-def watch(*models: Any, **options: Any) -> "Watch":
-    """Return a context that watches the training inside of it; see `nndoctor.watching.library.Watch`."""
+def watch(*parts: Any, **options: Any) -> "Watch":
+    """Return a context that watches the training inside of it; see `nndoctor.watching.library.Watch`.
+
+    `parts` are models and optimizers; options are `out`, `overhead` and `on_nan`.
+    """
     from nndoctor.watching.library import Watch
 
-    return Watch(*models, **options)
+    return Watch(*parts, **options)
 
 
 __all__ = [

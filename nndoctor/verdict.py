@@ -73,7 +73,7 @@ def _last(run: Recording, kind: str) -> Event | None:
 def _how_it_ended(run: Recording, failure: Event | None, hung: Event | None) -> tuple[str, SourceLine | None]:
     event = failure or hung
     if event is None:
-        return "", None
+        return _so_far(run), None
     # The doctor ends a script that hangs by a signal: the hang is the story then, not the signal.
     if hung is not None and event.kind in ("killed", "timeout"):
         return hung.text, SourceLine.of(hung)
@@ -83,6 +83,15 @@ def _how_it_ended(run: Recording, failure: Event | None, hung: Event | None) -> 
     if event.kind == "exit":
         what = f"exited with code {event.text}" + (f" ({event.detail})" if event.detail else "")
     return f"{what}{moment}", SourceLine.of(event)
+
+
+def _so_far(run: Recording) -> str:
+    """Say of a watched training that it has not written its end: it goes on, or was killed."""
+    if run.environment("command") != "watch" or run.environment("ended") == "yes":
+        return ""
+    steps = run.rows(Step)
+    last = f"step {steps[-1].step} is the last one recorded" if steps else "no step is recorded"
+    return f"the training goes on or was killed: {last}"
 
 
 def _too_little(run: Recording) -> str:

@@ -106,6 +106,7 @@ def verdict_line(run: Recording, diagnosis: Diagnosis) -> Text:
             count = sum(entry.severity is Severity.WARNING for entry in entries)
             text.append(f", {plural(count, 'warning')}" if count else "")
             text.append(f", {len(diagnosis.accepted)} accepted" if diagnosis.accepted else "")
+            text.append(f"; {clean(verdict.why)}" if verdict.why else "")
         case "inconclusive":
             text.append(f" could not be judged in full: {clean(verdict.why) or 'too little was seen'}")
         case "crashed":

@@ -8,6 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from torch import nn
+from torch.optim import Optimizer
+
 from nndoctor import run_folder
 from nndoctor.catalogue import load_catalogue
 from nndoctor.diagnose import Diagnosis, diagnose
@@ -20,20 +23,25 @@ from nndoctor.watching.script import WatchedRun
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from torch import nn
-
 
 class Watch:
     """A context in which every training step of this thread is watched.
 
-    `run` is the folder of the recording; after the context `diagnosis` holds what was found. `models` are named in the
-    reports; without them a model is known by its first call. An exception passes through, and what was seen is kept.
+    `run` is the folder of the recording; after the context `diagnosis` holds what was found. Models among `parts` are
+    named in the reports; without them a model is known by its first call, as optimizers and loss modules are, which may
+    be given as well. An exception passes through, and what was seen is kept.
     """
 
     def __init__(
-        self, *models: nn.Module, out: str | Path | None = None, overhead: float = 0.03, on_nan: str = "continue"
+        self, *parts: object, out: str | Path | None = None, overhead: float = 0.03, on_nan: str = "continue"
     ) -> None:
-        """Raises `UsageError` where the folder cannot be made, `ValueError` for options that cannot work."""
+        """Raises `UsageError` where the folder cannot be made, `ValueError` for options that cannot work.
+
+        Raises `TypeError` for a part that belongs to no training, such as a tensor.
+        """
+        for part in parts:
+            if not isinstance(part, nn.Module | Optimizer):
+                raise TypeError(f"models and optimizers can be watched, not {type(part).__name__}")
         if not overhead > 0:
             raise ValueError(f"overhead must be a positive share such as 0.03, not {overhead}")
         if on_nan not in ("continue", "stop", "raise"):
@@ -43,8 +51,9 @@ class Watch:
         self.run = run_folder.create(name, Path(out) if out is not None else None).path
         self.diagnosis: Diagnosis | None = None
         self._watched = WatchedRun(self.run, overhead=overhead, on_nan=on_nan, facts={"target": name, "script": name})
-        for model in models:
-            self.learn(model)
+        for part in parts:
+            if isinstance(part, nn.Module):
+                self.learn(part)
 
     def learn(self, model: nn.Module) -> None:
         """Give a model its name in the reports, where it was not known when the watch was made."""

@@ -30,6 +30,7 @@ from nndoctor.records import (
     TensorStats,
 )
 from nndoctor.session import PatientStop
+from nndoctor.verdict import decide
 from nndoctor.watching import figures
 from nndoctor.watching.evaluations import MOST_GUESSES, guesses
 from nndoctor.watching.figures import rows
@@ -307,6 +308,15 @@ def test_library_keeps_what_it_has_when_the_loop_raises(tmp_path):
     assert (tmp_path / "run" / "report.html").exists()
 
 
+def test_a_context_takes_models_and_optimizers_and_nothing_else(tmp_path):
+    model, loader = model_and_data()
+    with nndoctor.watch(model, torch.optim.SGD(model.parameters(), 0.1), out=tmp_path / "run") as seen:
+        train(model, loader, epochs=1)
+    assert seen.diagnosis is not None
+    with pytest.raises(TypeError, match="Tensor"):
+        nndoctor.watch(torch.zeros(2), out=tmp_path / "other")
+
+
 def test_thinning_bounds_the_rows_and_keeps_the_extremes(tmp_path, monkeypatch):
     monkeypatch.setitem(MOST, Step, 500)
     keeper = Keeper(tmp_path / FILE_NAME)
@@ -346,6 +356,16 @@ def test_samples_of_many_steps_are_worked_out_as_those_of_one():
         assert one.std == pytest.approx(other.std)
         assert one.norm == pytest.approx(other.norm)
         assert one.saturated_share == pytest.approx(other.saturated_share, nan_ok=True)
+
+
+def test_a_training_that_has_not_ended_is_said_to_be_so():
+    rows = [Environment(name="command", value="watch"), *(Step(step=n, parameters_changed=True) for n in range(9))]
+    verdict = decide(Recording.of(rows), None, None)
+    assert (verdict.status, verdict.why) == (
+        "healthy",
+        "the training goes on or was killed: step 8 is the last one recorded",
+    )
+    assert not decide(Recording.of([*rows, Environment(name="ended", value="yes")]), None, None).why
 
 
 def test_the_plain_rows_have_the_fields_of_their_records():
