@@ -114,9 +114,12 @@ class WholeLoss(Listener):
         self.conductor.on_arguments = _as_doubles
 
     def outer_call(self, call: Call) -> None:
-        """Note whether the model runs in mixed precision."""
+        """Note whether the model runs in mixed precision; recurrent layers insist on the type of their weights."""
         if self.session.experiment == OBSERVE and call.grad:
             self._mixed = self._mixed or any(map(torch.is_autocast_enabled, ("cpu", "cuda")))
+        elif self._runs():
+            with torch.set_grad_enabled(call.grad):
+                call.args, call.kwargs = _as_doubles("", call.args, call.kwargs)
 
     def backward_begins(self, this: Pass) -> None:
         """Note the loss."""
@@ -124,7 +127,7 @@ class WholeLoss(Listener):
             return
         self._passes += 1
         self._place = this.place
-        if this.inputs or self.session.in_optimizer is not None or self._passes > 1:
+        if this.inputs or self._passes > 1:
             self._why = "its gradient is asked for in several parts"
         elif any(root.dtype != torch.float64 for root in this.roots):
             self._why = "it does not compute in float64"

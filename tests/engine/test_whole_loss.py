@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 LOOP = """
 torch.manual_seed(3)
 model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(0.3), nn.Linear(16, 2))
-optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+rnn = nn.LSTM(6, 2, batch_first=True)
+optimizer = torch.optim.Adam([*model.parameters(), *rnn.parameters()], lr=0.01)
 {before}
 types = []
 for epoch in range(4):
@@ -32,7 +33,7 @@ for epoch in range(4):
 """
 
 
-ONLY = {"budget": 60.0, "only": (GRADIENT_CHECK,)}
+ONLY = {"budget": 300.0, "only": (GRADIENT_CHECK,)}
 
 
 def checked(record: Record, body: str, before: str = "", after: str = "", **wishes: object) -> GradientCheck:
@@ -52,6 +53,7 @@ def checked(record: Record, body: str, before: str = "", after: str = "", **wish
             "noise = torch.zeros(len(x), 6)\nnoise.normal_()\nloss = F.cross_entropy(model(x + 0.1 * noise), y)",
             id="random numbers and writing into tensors",
         ),
+        pytest.param("loss = F.cross_entropy(rnn(x[:, None])[0][:, 0], y)", id="insists on its type"),
         pytest.param(
             "out = model(x.to(torch.float32))\nloss = -out.log_softmax(1)[range(len(y)), y].mean()", id="by hand"
         ),
