@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nndoctor.conductor import Conductor
     from nndoctor.probes.batches import Batches
 
+STEPS = 16
+"""In which the loop is watched: what it does to the order of a batch, it does to each."""
 MOST_ROWS = 1024
 COLUMNS = 64
 """Values of a row that are compared."""
@@ -85,7 +87,8 @@ class Pairs(Listener):
         self._places, self._rows = [], []
 
     def _looks(self) -> bool:
-        return self.session.experiment == OBSERVE and self.conductor.feed == "loader"
+        session = self.session
+        return session.experiment == OBSERVE and session.step < STEPS and self.conductor.feed == "loader"
 
     def _given(self, tensor: Tensor) -> Tensor | None:
         """Return the rows of the leaf that a tensor was made of, as the loader gave them."""
