@@ -9,6 +9,7 @@ from nndoctor.records import (
     OBSERVE,
     OBSERVE_TENTH,
     OVERFIT,
+    Event,
     Experiment,
     LossCall,
     NonFinite,
@@ -175,3 +176,13 @@ def test_a_first_step_of_the_size_of_the_weights_that_not_even_a_tenth_cures():
     assert finding.where.line == 6
     assert learning_rate_too_high(recording(worse, worse, worse, *first_update(0.99))) == []  # SGD: of the gradient
     assert learning_rate_too_high(recording(worse, worse, worse, adam, *first_update(0.1))) == []
+
+
+def test_a_script_that_fails_right_after_such_a_step():
+    adam = Optimizer(name="Adam#0", type="Adam", lr=30.0, file="t.py", line=6)
+    error = Event(kind="exception", text="RuntimeError: all elements of input should be between 0 and 1")
+    [finding] = learning_rate_too_high(recording([45.0], None, None, adam, error, *first_update(0.99)))
+    assert finding.severity is Severity.WARNING
+    assert "then the script failed: RuntimeError" in finding.message
+    assert learning_rate_too_high(recording([45.0], None, None, adam, *first_update(0.99))) == []
+    assert learning_rate_too_high(recording([45.0], None, None, adam, error, *first_update(0.01))) == []

@@ -142,6 +142,8 @@ def test_a_loss_that_creeps_and_ten_times_the_rate_in_proportion():
     assert learning_rate_too_low(recording(creeps, long, tenfold, *sweep(first=-8.5))) == []  # it is not far below
     assert learning_rate_too_low(recording(creeps, long, falling(0.3), *sweep())) == []  # ten times gains little
     assert learning_rate_too_low(recording(falling(0.3), long, tenfold, *sweep())) == []  # it moves well enough
+    two = Experiment(name="random-input", objectives=2)
+    assert learning_rate_too_low(recording(creeps, long, tenfold, two, *sweep())) == []  # a GAN: the sum need not fall
     assert learning_rate_too_low(recording(creeps, None, None, *sweep())) == []  # the batch was fitted, or not tried
 
 

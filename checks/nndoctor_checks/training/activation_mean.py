@@ -14,6 +14,18 @@ from nndoctor_checks.tensors import LAYERS, sampled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+SLOWED_DOWN = frozenset(
+    {
+        "cannot-overfit-batch",
+        "fails-on-solvable-data",
+        "ignores-input",
+        "learning-rate-too-low",
+        "metric-at-chance",
+        "saturated-activation",
+        "update-ratio",
+    }
+)
+"""What a network looks like that learns too slowly behind its sigmoids for what the experiments have time for."""
 FEWEST_LINKS = 3
 """Sampled steps in which a layer was fed by a sigmoid."""
 
@@ -146,4 +158,5 @@ def _behind_sigmoids(run: Recording, segment: int, squashed: float) -> Iterator[
                 ),
                 severity=Severity.WARNING,
                 certain=False,
+                explains=SLOWED_DOWN,
             )

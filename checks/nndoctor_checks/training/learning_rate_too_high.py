@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
-from nndoctor.records import COAST, OBSERVE, OBSERVE_TENTH, OVERFIT, Optimizer, Step
+from nndoctor.records import COAST, OBSERVE, OBSERVE_TENTH, OVERFIT, Event, Optimizer, Step
 from nndoctor_checks.depth import explodes_from_the_start
 from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives, prior_of
 from nndoctor_checks.numerics import accidents, has_hole
@@ -70,7 +70,8 @@ def learning_rate_too_high(
     ends above that of a constant prediction is a warning. So is a loss that falls in the end, if the first step
     changed the weights by `overthrown` of their size and the loss then rose to `risen` times the greater of its start
     and that of a constant prediction: the initialisation is lost, and units that died do not come back. With Adam and
-    its like, whose step has the size of the rate, such a first step is an error if the loss rose and stayed there.
+    its like, whose step has the size of the rate, such a first step is an error if the loss rose and stayed there, and
+    a warning if the script raises an exception right after it.
 
     What is not blamed on the rate: a NaN from a formula (log or division of 0), and gradients that explode through the
     depth before anything was trained.
@@ -107,18 +108,17 @@ def learning_rate_too_high(
         user, tenth = tried.get(OVERFIT), tried.get(TENTH)
         if own is None:
             continue
-        if _left(own, math.nan) <= falling:
-            ratio = _first_update(run, segment)
-            if ratio >= overthrown and _peak(own) > risen * max(own.start, prior_of(run, own, segment), 0.0):
-                yield _lost_start(run, segment, own, ratio, recovered=True)
+        lost = _overthrow(run, segment, own, (overthrown, risen, falling))
+        if _left(own, math.nan) <= falling or (lost and _raised(run, segment, own)):
+            yield from [lost] if lost else []
             continue
         calm = descent(run, OBSERVE_TENTH, segment)
         if calm is not None and _rose(own, risen) and _left(calm, math.nan) < falling:
             yield _finding(run, segment, {OBSERVE: own, OBSERVE_TENTH: calm}, certain=not _recovers(own))
         elif user is not None and tenth is not None and _stuck(run, segment, user, tenth, (risen, stuck, falling)):
             yield _finding(run, segment, {OVERFIT: user, TENTH: tenth, OBSERVE: own})
-        elif _rose(own, risen) and _adaptive(run, segment) and _first_update(run, segment) >= overthrown:
-            yield _lost_start(run, segment, own, _first_update(run, segment), recovered=_recovers(own))
+        elif lost:
+            yield lost
         elif user is not None and tenth is not None and _left(user, math.nan) > stuck:
             continue  # a smaller rate was tried, and is no better
         elif _rose(own, risen) and not own.end < ABOVE_PRIOR * prior_of(run, own, segment):
@@ -181,11 +181,36 @@ def _unstable(user: Descent, tenth: Descent, floor: float, marks: tuple[float, f
     return left > stuck and left_at_tenth < stuck and left > 2 * left_at_tenth
 
 
+def _overthrow(run: Recording, segment: int, own: Descent, marks: tuple[float, float, float]) -> Finding | None:
+    """Judge a first step that was as large as the weights: what came of the loss, or of the script."""
+    overthrown, risen, falling = marks
+    ratio, adaptive = _first_update(run, segment), _adaptive(run, segment)
+    if not ratio >= overthrown:
+        return None
+    if raised := _raised(run, segment, own):
+        return _lost_start(run, segment, own, ratio, f"then the script failed: {raised}") if adaptive else None
+    if _left(own, math.nan) <= falling:
+        story = f"the loss rose from {own.start:.3g} to {_peak(own):.3g} before it fell: the initial weights were lost"
+        far = _peak(own) > risen * max(own.start, prior_of(run, own, segment), 0.0)
+        return _lost_start(run, segment, own, ratio, story) if far else None
+    if adaptive and _rose(own, risen):
+        story = f"the loss {_course(own)}: the initial weights were lost"
+        lost = _lost_start(run, segment, own, ratio, story)
+        return lost if _recovers(own) else replace(lost, severity=None)
+    return None
+
+
 def _first_update(run: Recording, segment: int) -> float:
     """Return by how much of its size the typical weight of a layer changed in the first step, NaN if not known."""
     ratios = update_ratios(run, segment)
     fresh = [p.name for p in matrices(run, segment) if p.std > 0 and not p.loaded]
     return middle([value for name in fresh for step, value in ratios.get(name, ()) if step == 0])
+
+
+def _raised(run: Recording, segment: int, own: Descent) -> str:
+    """Return the exception that ended the script after its first steps; empty without one."""
+    events = (e for e in run.rows(Event) if e.kind == "exception" and e.experiment == OBSERVE and e.segment == segment)
+    return next((e.text for e in events), "") if len(own.losses) <= FEW else ""
 
 
 def _peak(course: Descent) -> float:
@@ -200,14 +225,13 @@ def _adaptive(run: Recording, segment: int) -> bool:
     return optimizer is not None and any(word in optimizer.type for word in ADAPTIVE)
 
 
-def _lost_start(run: Recording, segment: int, own: Descent, ratio: float, *, recovered: bool) -> Finding:
+def _lost_start(run: Recording, segment: int, own: Descent, ratio: float, story: str) -> Finding:
     optimizer = _optimizer(run, segment)
     rate = optimizer.lr if optimizer is not None and optimizer.lr > 0 else own.lr
     name = optimizer.type if optimizer is not None else "the optimizer"
-    fell = f"rose from {own.start:.3g} to {_peak(own):.3g} before it fell" if recovered else _course(own)
     return Finding(
         message=f"With {name} and a learning rate of {rate:.3g} the first step changed the weights by {ratio:.2g} of "
-        f"their size, and the loss {fell}: the initial weights were lost.",
+        f"their size, and {story}.",
         advice=f"Lower it to `lr={rate / 10:.1g}` or less, until a step changes the weights by about 0.001 of their "
         "size; usual are 1e-3 for Adam and 1e-2 to 1e-1 for SGD.",
         where=SourceLine.of(optimizer),
@@ -217,7 +241,7 @@ def _lost_start(run: Recording, segment: int, own: Descent, ratio: float, *, rec
             *evidence(swept(run, segment), rate),
             curve(f"loss, {own.experiment}", own.steps, own.losses),
         ),
-        severity=Severity.WARNING if recovered else None,
+        severity=Severity.WARNING,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
 from nndoctor.records import OBSERVE, OVERFIT, Backward, Optimizer, Step
-from nndoctor_checks.descent import Descent, attempts, descent, factor_of, middle
+from nndoctor_checks.descent import Descent, attempts, descent, factor_of, middle, objectives
 from nndoctor_checks.rate_range import RateRange, evidence, swept
 from nndoctor_checks.tensors import ADAPTIVE, gradient_sizes, matrices, update_ratios
 
@@ -113,6 +113,8 @@ def learning_rate_too_low(
         elif still and found and _far_below(own, user, found, moved, far):
             story = f"raised step by step, it made the loss fall steepest at {found.steepest:.1g}"
             yield _finding(run, segment, [own], story, math.nan)
+        elif objectives(run, segment) > 1:
+            continue  # their sum need not fall
         elif user and tenfold and _creeps(own, user, tenfold, slow, steeper):
             below = found is not None and found.steepest >= far * own.lr
             if below or _crept(user, slow):
