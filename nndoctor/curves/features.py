@@ -194,7 +194,7 @@ def _of_validation(s: Shape, scale: float, tiny: float) -> dict[str, float]:
         "validation_rise_z": rise_z,
         "validation_late": late / scale,
         "validation_late_z": _z(late, math.hypot(s.error(0.8, 0.9), s.error(0.9, 1.0)), tiny),
-        "noise": s.fine / scale,
+        "noise": max(s.fine, s.left) / scale,
     }
 
 

@@ -75,6 +75,8 @@ class Shape:
     """Standard deviation of one original point around the smooth curve."""
     fine: float
     """The same of one point of the thinned curve."""
+    left: float
+    """What the fit leaves over, as a standard deviation: unlike the others it counts rare far points in full."""
     start: float
     bottom: float
     end: float
@@ -116,7 +118,7 @@ def shape_of(curve: Clean, low: float, high: float) -> Shape:
     noise = fine if len(y) == len(x) else noise
     last = max(2, round(len(y) * 0.1))
     return Shape(
-        t=t, y=y, fit=fit, turn=turn, noise=noise, fine=fine,
+        t=t, y=y, fit=fit, turn=turn, noise=noise, fine=fine, left=left,
         start=float(fit[0]), bottom=float(fit[turn]), end=float(min(fit[-1], max(y[-last:].mean(), fit[turn]))),
     )  # fmt: skip
 
