@@ -145,7 +145,7 @@ def _trials(results: Sequence[Checked]) -> list[str]:
     """Count what the trials showed. A treatment that the script leaves no room for is not applicable: `skipped`."""
     answers = Counter(outcome for result in results for outcome in result.trials.values())
     tried = sum(n for outcome, n in answers.items() if outcome != "skipped")
-    counts = ", ".join(f"{answers[word]} {word}" for word in ("confirmed", "refuted", "inconclusive"))
+    counts = ", ".join(f"{answers[word]} {word}" for word in ("confirmed", "refuted", "harmless", "inconclusive"))
     return [
         "Findings with a treatment, by check and mutant, in the runs of which that was kept:",
         "",

@@ -101,7 +101,7 @@ class Checked:
     found: list[list[str]] = field(default_factory=list)
     """Severity, check, and the check that explains it (or nothing), the first entry of the diagnosis first."""
     trials: dict[str, str] = field(default_factory=dict)
-    """By check: what its treatment trial showed (confirmed, refuted, inconclusive, skipped)."""
+    """By check: what its treatment trial showed (confirmed, refuted, harmless, inconclusive, skipped)."""
 
     def serious(self) -> list[str]:
         """Return the checks with an error or a warning, in the order of the diagnosis."""

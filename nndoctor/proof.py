@@ -1,7 +1,8 @@
 """What the trials say of a finding: confirmed, refuted, or neither. From the recording alone.
 
 Confirmed: treating it helps, in every repetition. Refuted: treating it does nothing. But a fact that was measured
-is not refuted by a loop that learns well in the few steps of a trial all the same: its harm may show elsewhere.
+is not refuted by a loop that learns well in the few steps of a trial all the same: no harm was seen, and it may show
+elsewhere.
 """
 
 from __future__ import annotations
@@ -37,7 +38,15 @@ class Proof:
         """In one word."""
         if self.trial.skipped:
             return "skipped"
+        if self.harmless:
+            return "harmless"
         return {True: "confirmed", False: "refuted", None: "inconclusive"}[self.confirmed]
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the untreated loop learned well and treating it made no difference: harm, if any, comes later."""
+        undecided = self.confirmed is None and self.trial.steps >= ENOUGH_STEPS
+        return undecided and self.found.effect is Effect.NOTHING and self.found.control_learns
 
     @property
     def treatment(self) -> str:
@@ -59,8 +68,13 @@ class Proof:
             return f"not tried with {self.treatment}: {self.trial.skipped}"
         others = " and ".join(described(name) for name in self.trial.with_others)
         base = f"on top of {others}, " if others else ""
-        verdict = {True: "confirmed", False: "refuted by a trial", None: "not decided by a trial"}
-        return f"{verdict[self.confirmed]}: {base}with {self.treatment}, {self.effect}"
+        verdict = {
+            "confirmed": "confirmed",
+            "refuted": "refuted by a trial",
+            "harmless": "no harm seen by a trial, the loop learns well as it is",
+            "inconclusive": "not decided by a trial",
+        }
+        return f"{verdict[self.outcome]}: {base}with {self.treatment}, {self.effect}"
 
 
 def shown(value: float) -> str:

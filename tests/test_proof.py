@@ -120,6 +120,10 @@ def test_the_sentence_says_what_was_done_how_much_it_helped_and_how_sure_it_is()
 def test_a_measured_fact_is_not_refuted_by_a_loop_that_learns_anyhow() -> None:
     run = Recording.of([trial(WELL, WELL)])
     assert [proof(run, "a-check", certain=c).confirmed for c in (True, False)] == [None, False]
+    assert [proof(run, "a-check", certain=c).outcome for c in (True, False)] == ["harmless", "refuted"]
+    assert (
+        "no harm seen by a trial, the loop learns well as it is: with" in proof(run, "a-check", certain=True).sentence
+    )
     assert proof(Recording.of([trial(STUCK, STUCK)]), "a-check", certain=True).confirmed is False
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HEADINGS = {
     "confirmed": "Confirmed by a trial",
     "refuted": "Refuted by a trial",
+    "harmless": "No harm seen by a trial",
     "inconclusive": "Not decided by a trial",
     "skipped": "Not tried",
     "untried": "Not tried",
