@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,9 +52,11 @@ def test_the_installed_wheel_works_outside_of_the_checkout(wheel: Path, tmp_path
     [packages] = (environment / "lib").glob("python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
+    bare: dict[str, Any] = {"capture_output": True, "text": True, "cwd": tmp_path}
+    bare["env"] = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [str(environment / "bin" / "nndoctor"), "checks", "--format", "json"]
-    listed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
+    listed = subprocess.run(command, check=True, **bare).stdout
     assert "loss-detached" in {row["check"] for row in json.loads(listed)}
     code = "import nndoctor, nndoctor_checks; print(nndoctor.__file__, nndoctor_checks.__file__)"
-    places = subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path).stdout
+    places = subprocess.run([str(python), "-c", code], check=True, **bare).stdout
     assert all(place.startswith(str(packages)) for place in places.split())
