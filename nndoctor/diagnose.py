@@ -74,7 +74,7 @@ NOUNS = {
     "Broadcast": "column that meets a vector",
     "PassUse": "backward pass that was followed to its use",
     "StepDirection": "step whose direction was measured",
-    "GradientCheck": "custom autograd.Function",
+    "GradientCheck": "gradient that was compared with differences",
     "Devices": "trained tensor",
     "CompiledCalls": "compiled model",
     "Rung": "rung of the ladder",

@@ -232,8 +232,11 @@ def whole_loss(
     conductor: Conductor, check: WholeLoss, observed: Result, runs: Callable[[Conductor, str], bool]
 ) -> Generator[Diet, Result, None]:
     """Yield the diet, where the loop can be checked."""
-    # A loop without a loader has an end of its own, after which its validation may come: it has no steps to spare.
-    if conductor.feed != "loader" or not runs(conductor, GRADIENT_CHECK):
+    if conductor.feed != "loader":
+        # It has an end of its own, after which its validation may come.
+        conductor.session.add(GradientCheck(whole=True, why="a loop without a DataLoader has no steps to spare"))
+        return
+    if not runs(conductor, GRADIENT_CHECK):
         return
     if why := check.unfit(observed):
         conductor.session.add(Experiment(name=GRADIENT_CHECK, outcome="skipped", why=why))
