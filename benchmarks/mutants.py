@@ -74,6 +74,10 @@ HIDE_OTHERS = frozenset(
 """Nothing is learned with these, so that a second fault may make no difference: not used in pairs."""
 
 
+ONE_FAULT = ({"batch-of-all", "same-batch-every-step"},)
+"""Pairs of which one leaves the other nothing to change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """A healthy program and the faults put into it."""
@@ -181,7 +185,7 @@ def choose_pairs(count: int, seed: int = 0) -> list[Mutant]:
             break
         base = bases[len(chosen) % len(bases)]
         used = [name for mutant in chosen for name in mutant.operators]
-        if OPERATORS[pair[0]].accepts & OPERATORS[pair[1]].accepts or set(pair) & set(used):
+        if OPERATORS[pair[0]].accepts & OPERATORS[pair[1]].accepts or set(pair) & set(used) or set(pair) in ONE_FAULT:
             continue
         if Mutant(base, pair).files() and Mutant(base, pair[::-1]).files():
             chosen.append(Mutant(base, pair))

@@ -1,9 +1,9 @@
 """What do the trials say of the zoo? Their verdicts by check, and whether a confirmed one holds on a fresh seed.
 
 Every sick script is checked; for each finding with an applicable treatment the table says confirmed, refuted,
-harmless, inconclusive or skipped. Then the script is run again under another seed (which scripts that seed themselves do not
-see: for those only the order and the random numbers of the repetitions differ), and what was confirmed before is
-wrongly confirmed if it does not help there.
+harmless, inconclusive or skipped. Then the script is run again under another seed (which scripts that seed themselves
+do not see: for those only the order and the random numbers of the repetitions differ), and what was confirmed before
+is wrongly confirmed if it does not help there.
 
 Run `python benchmarks/trials.py [--jobs 2] [--only TEXT] [--budget 60] [--no-fresh]`.
 """

@@ -65,13 +65,13 @@ def supervised(source: Source) -> bool:
     return classes(source) or bool(source.calls("MSELoss"))
 
 
-@fault("inputs-times-255", "unstandardised-input")
+@fault("inputs-times-255", "unstandardised-input", "pretrained-preprocessing")
 def inputs_large(source: Source) -> None:
     """All inputs are 255 times larger."""
     change(source, "x = x * 255", training_only=False)
 
 
-@fault("inputs-times-1e-4", "unstandardised-input")
+@fault("inputs-times-1e-4", "unstandardised-input", "pretrained-preprocessing")
 def inputs_small(source: Source) -> None:
     """All inputs are 10,000 times smaller."""
     change(source, "x = x * 1e-4", training_only=False)
