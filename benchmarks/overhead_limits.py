@@ -23,7 +23,7 @@ MOST_SHARE = 0.05
 MOST_MORE = 50.0
 """MB: peak memory may be greater by that share and that many."""
 ROUNDS = 5
-TRAINED = {"mlp": 20.0, "cnn": 40.0, "transformer": 40.0}
+TRAINED = {"mlp": 12.0, "cnn": 12.0, "transformer": 12.0}
 """Seconds of training, in which memory has the time to grow."""
 
 

@@ -28,13 +28,6 @@ def capture(folder: str, script: str) -> str:
     return f"```text\n$ nndoctor check {script}\n{_trimmed(said)}\n```"
 
 
-def overhead() -> str:
-    """Return the table of the benchmark."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "overhead.py")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return f"```text\n{_trimmed(done.stdout)}\n```"
-
-
 def table() -> str:
     """Return a Markdown table: of each reason, the checks that decide it."""
     by_reason: dict[str, list[str]] = {code: [] for code in REASONS}
@@ -56,7 +49,6 @@ def main() -> int:
         blocks |= {
             "capture: sick": lambda: capture("sample_projects/zoo/missing-zero-grad", "sick.py"),
             "capture: healthy": lambda: capture("sample_projects/digits", "train.py"),
-            "capture: overhead": overhead,
         }
     text = README.read_text()
     for name, make in blocks.items():
