@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,8 @@ def recorded(record: Record, monkeypatch: pytest.MonkeyPatch) -> Record:
     library = Path.cwd() / "site-packages"
     library.mkdir()
     (library / "vision.py").write_text(VISION)
-    monkeypatch.syspath_prepend(library)
-    monkeypatch.delitem(__import__("sys").modules, "vision", raising=False)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(library)])  # the first place is that of the script's folder
+    monkeypatch.delitem(sys.modules, "vision", raising=False)
 
     def run(program: str, train: str = TRAIN) -> Recording:
         return record("import vision\n" + textwrap.dedent(program) + train, steps=2, budget=1.0)
