@@ -95,7 +95,7 @@ def rates(run: Recording) -> list[Text]:
         if found is None:
             continue
         own = median(row.lr for row in observed if row.segment == segment)
-        place = "below" if LAG * own < found.begins else "above" if own > LAG * found.lowest else "within"
+        place = _place(own, found.begins, found.lowest)
         phase = f" (phase {segment + 1})" if len(segments) > 1 else ""
         rises = f", diverging from {found.diverges:.2g}" if math.isfinite(found.diverges) else ""
         lines.append(
@@ -105,6 +105,15 @@ def rates(run: Recording) -> list[Text]:
             )
         )
     return lines
+
+
+def _place(own: float, begins: float, lowest: float) -> str:
+    """Say where a rate lies. The loss lags behind a rate that is raised step by step, so the ends are not sharp."""
+    if own < begins:
+        return "below" if LAG * own < begins else "at the lower end"
+    if own <= lowest:
+        return "within"
+    return "above" if own > LAG * lowest else "at the upper end"
 
 
 def _experiment(row: Experiment) -> Text:

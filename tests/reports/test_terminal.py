@@ -223,7 +223,9 @@ def test_streams_without_unicode_get_what_looks_alike() -> None:
     assert stream.buffer.getvalue() == b"_# -~ ?"
 
 
-@pytest.mark.parametrize(("own", "place"), [(1e-5, "below"), (3e-3, "within"), (0.5, "above")])
+@pytest.mark.parametrize(
+    ("own", "place"), [(1e-5, "below"), (3e-4, "at the lower end"), (5e-4, "within"), (0.5, "above")]
+)
 def test_the_range_test_is_told_with_the_scripts_own_rate(own: float, place: str) -> None:
     rates = [10.0 ** (-6 + i / 8) for i in range(40)]
     rows = [
