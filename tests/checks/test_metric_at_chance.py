@@ -39,6 +39,21 @@ def with_small(change: Callable[[LossCall], LossCall]) -> list[Record]:
     return [change(r) if isinstance(r, LossCall) and r.experiment == OVERFIT else r for r in run()]
 
 
+def parts(parameters: int) -> list[Record]:
+    return [
+        Module(root="Net", name="Net", calls=1, parameters=9),
+        Module(root="Net", name="quantizer", calls=1),
+        Module(root="Net", name="quantizer.codes", calls=1, parameters=parameters),
+    ]
+
+
+def test_a_loss_within_a_trained_layer_compares_no_predictions() -> None:
+    within = run(replace(CALL, module="quantizer"))
+    assert found(*within, *parts(0))
+    with pytest.raises(Skip):
+        found(*within, *parts(64))
+
+
 @pytest.mark.parametrize("call", [CALL, WORDS])
 def test_reports_where_loss_and_score_part(call: LossCall) -> None:
     [finding] = found(*run(call))

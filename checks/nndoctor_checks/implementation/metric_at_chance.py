@@ -7,7 +7,7 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
-from nndoctor.records import OVERFIT, LossCall, Step
+from nndoctor.records import OVERFIT, LossCall, Module, Step
 from nndoctor_checks.descent import descent, objectives
 from nndoctor_checks.loss_calls import place, training_calls
 from nndoctor_checks.networks import networks
@@ -59,7 +59,8 @@ def metric_at_chance(
 
     ## Known problems
     Only losses whose score can be measured are judged: class labels, squared and absolute errors. With several
-    networks, or a regression without a DataLoader, targets may be estimates that move, and nothing is said.
+    networks, or a regression without a DataLoader, targets may be estimates that move, and nothing is said; nor of a
+    regression within a layer that is trained (codes and their codebook).
 
     ## References
     - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 21: monitor other metrics)
@@ -100,10 +101,17 @@ def _finding(small: Sequence[LossCall], late: Sequence[LossCall], start: float, 
 
 def _targets_are_made(run: Recording, call: LossCall) -> bool:
     """Whether a network may have a hand in the target: a teacher, a target network, an adversary, its own estimate."""
-    if objectives(run, call.segment) > 1 or len(networks(run, call.segment)) > 1:
+    if objectives(run, call.segment) > 1 or len(networks(run, call.segment)) > 1 or _within_a_layer(run, call):
         return True
     fed = any(s.loader for s in run.rows(Step) if s.segment == call.segment)
     return not fed and (call.metric == "r2" or call.written_by_hand)
+
+
+def _within_a_layer(run: Recording, call: LossCall) -> bool:
+    """Whether it compares what passes through a trained part of the network: codes with their codebook, say."""
+    rows = [m for m in run.rows(Module) if m.segment == call.segment and m.name != m.root]
+    parts = (m for m in rows if m.name == call.module or m.name.startswith(f"{call.module}."))
+    return call.metric == "r2" and bool(call.module) and any(m.parameters > 0 for m in parts)
 
 
 def _measured(call: LossCall) -> bool:
