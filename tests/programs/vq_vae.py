@@ -11,7 +11,7 @@ class Quantizer(nn.Module):
     def __init__(self, codes=32, width=8):
         super().__init__()
         self.codes = nn.Embedding(codes, width)
-        nn.init.uniform_(self.codes.weight, -1 / codes, 1 / codes)
+        nn.init.normal_(self.codes.weight, std=0.3)
 
     def forward(self, z):
         b, c, h, w = z.shape
@@ -43,8 +43,8 @@ images = torch.tensor(load_digits().images / 16.0, dtype=torch.float32).unsqueez
 images = images[torch.randperm(len(images))]
 loader = DataLoader(images[:1500], batch_size=32, shuffle=True)
 model = VQVAE()
-optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-for epoch in range(6):
+optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
+for epoch in range(12):
     model.train()
     for batch in loader:
         recon, vq = model(batch)
