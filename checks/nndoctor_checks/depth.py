@@ -16,8 +16,8 @@ GROWTH = 1e3
 """First layers / last layer, per element. In healthy networks the first layers get less, or about as much."""
 REPLACING = 10.0
 """Norm of the gradient / norm of the weight: a step at a learning rate of 0.1 would replace the weight."""
-EARLY = 3
-"""Sampled steps that count as the start of the run."""
+EARLY = 1
+"""Sampled steps that count as the start of the run: from the first update on, the learning rate has a hand in it."""
 
 
 def grown(
@@ -46,5 +46,5 @@ def grown(
 
 
 def explodes_from_the_start(run: Recording, segment: int) -> bool:
-    """Whether the gradient already explodes through the depth in the first steps, before any rate could do harm."""
+    """Whether the gradient already explodes through the depth in the first step, before any rate could do harm."""
     return bool(grown(run, segment, early=True))
