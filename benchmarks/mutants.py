@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import combinations
@@ -249,7 +250,12 @@ def _script(script: Path, log: Path) -> None:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
         sys.stdout = sys.stderr = stream
-        runpy.run_path(script.name, run_name="__main__")
+        try:
+            runpy.run_path(script.name, run_name="__main__")
+        except Exception:  # noqa: BLE001 - a mutant may raise anything, and what it raised is the last line
+            traceback.print_exc(file=stream)
+            stream.flush()
+            os._exit(1)
 
 
 def _number(text: str) -> float:
