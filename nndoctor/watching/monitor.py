@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 import traceback
 from dataclasses import replace
-from functools import wraps
 from time import perf_counter as clock
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 import torch
@@ -28,6 +27,7 @@ from nndoctor.watching.keeper import ROW_SECONDS
 from nndoctor.watching.pace import Pace
 from nndoctor.watching.replay import Outer, origin
 from nndoctor.watching.samples import Sampler
+from nndoctor.watching.shield import shielded
 from nndoctor.watching.start import statistics
 
 if TYPE_CHECKING:
@@ -40,30 +40,6 @@ LEAD_LOST = 50
 """Steps of other optimizers without one of the lead's, after which a new phase has begun."""
 SENTINEL_SIZE = 4096
 """Of the small tensors, the first one's gradient is looked at on every step: a NaN in a backward pass reaches it."""
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def shielded(
-    method: Callable[Concatenate[Monitor, P], R],
-) -> Callable[Concatenate[Monitor, P], R | None]:
-    """Let nothing out of a method of the monitor's: after a failure it is off, and the recording says so."""
-
-    @wraps(method)
-    def safe(self: Monitor, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
-        if self.off:
-            return None
-        began = self.entered = clock()
-        try:
-            return method(self, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - the training must go on
-            self.lost(method.__name__, error)
-            return None
-        finally:  # what was before the end of a step is already counted in that step
-            self.own_seconds += clock() - max(began, self.settled)
-
-    return safe
 
 
 class Monitor:
