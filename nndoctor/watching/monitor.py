@@ -25,7 +25,7 @@ from nndoctor.watching.evaluations import Evaluations, Guesses, guesses, split_o
 from nndoctor.watching.identity import ByIdentity
 from nndoctor.watching.keeper import ROW_SECONDS
 from nndoctor.watching.pace import Pace
-from nndoctor.watching.replay import Outer, origin
+from nndoctor.watching.replay import Outer, finite, origin
 from nndoctor.watching.samples import Sampler
 from nndoctor.watching.shield import shielded
 from nndoctor.watching.start import statistics
@@ -356,7 +356,7 @@ class Monitor:
             return True
         flat = gradient.dim() == 1 and gradient.dtype is torch.float32
         total = (gradient.dot(gradient) if flat else gradient.sum()).item()  # the quicker of the two
-        return math.isfinite(total) or _finite(gradient)
+        return math.isfinite(total) or finite(gradient)
 
     def _found(self, *, phase: str, loss: Tensor | None = None, optimizer: Any = None) -> None:
         place = user_place()
@@ -366,7 +366,7 @@ class Monitor:
         )
         self.off = False
         if phase == "backward" and not row.tensor and optimizer is not None:
-            names = [n for n, p in self._sampler.parameters(optimizer) if p.grad is not None and not _finite(p.grad)]
+            names = [n for n, p in self._sampler.parameters(optimizer) if p.grad is not None and not finite(p.grad)]
             row = replace(row, tensor=names[-1] if names else "")
         if not row.file:
             row = replace(row, file=place[0], line=place[1], function=place[2])
@@ -383,10 +383,6 @@ class Monitor:
 
 def _greatest_rate(groups: Any) -> float:
     return max((float(group["lr"]) for group in groups if "lr" in group), default=math.nan)
-
-
-def _finite(tensor: Tensor) -> bool:
-    return bool(torch.isfinite(tensor).all())
 
 
 def _size(batch: Any) -> int:

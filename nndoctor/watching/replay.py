@@ -84,14 +84,14 @@ def _in_weights(calls: list[Outer]) -> NonFinite | None:
     for call in calls:
         if isinstance(call.function, nn.Module):
             for name, parameter in call.function.named_parameters():
-                if not _finite(parameter):
+                if not finite(parameter):
                     return NonFinite(phase="optimizer", what=_what(parameter), tensor=name, inputs=summary([parameter]))
     return None
 
 
 def _in_batch(batch: Any) -> NonFinite | None:
     for path, tensor in leaves(batch):
-        if tensor.is_floating_point() and not _finite(tensor):
+        if tensor.is_floating_point() and not finite(tensor):
             return NonFinite(phase="data", what=_what(tensor), tensor=path, inputs=summary([tensor]))
     return None
 
@@ -123,7 +123,7 @@ class _Watcher(TorchFunctionMode):
         return output
 
     def _look(self, name: str, args: Any, kwargs: Any, output: Any) -> None:
-        bad = next((t for _, t in leaves(output) if t.is_floating_point() and not _finite(t)), None)
+        bad = next((t for _, t in leaves(output) if t.is_floating_point() and not finite(t)), None)
         if bad is None or (name in MASKS and not bool(torch.isnan(bad).any())):
             return
         file, line, function = user_place()
@@ -165,9 +165,9 @@ FAULTY: dict[str, tuple[str, str, Callable[[Tensor], bool]]] = {
     "Log10Backward0": ("log10", "_saved_self", lambda t: bool((t <= 0).any())),
     "Log1PBackward0": ("log1p", "_saved_self", lambda t: bool((t <= -1).any())),
     "DivBackward0": ("div", "_saved_other", lambda t: bool((t == 0).any())),
-    "ReciprocalBackward0": ("reciprocal", "_saved_result", lambda t: not _finite(t)),
-    "SqrtBackward0": ("sqrt", "_saved_result", lambda t: not _finite(t)),
-    "ExpBackward0": ("exp", "_saved_result", lambda t: not _finite(t)),
+    "ReciprocalBackward0": ("reciprocal", "_saved_result", lambda t: not finite(t)),
+    "SqrtBackward0": ("sqrt", "_saved_result", lambda t: not finite(t)),
+    "ExpBackward0": ("exp", "_saved_result", lambda t: not finite(t)),
     "PowBackward0": ("pow", "_saved_self", lambda t: bool((t <= 0).any())),
 }
 """By backward node: the operation, what it saved for its backward pass, and which values make it NaN or infinite."""
@@ -236,7 +236,8 @@ def _repeated(calls: list[Outer]) -> Iterator[Any]:
         yield output
 
 
-def _finite(tensor: Tensor) -> bool:
+def finite(tensor: Tensor) -> bool:
+    """Return whether all values are finite. One that is not shows in the sum, which is much cheaper to ask for."""
     total = float(tensor.detach().float().sum()) if tensor.numel() else 0.0
     return math.isfinite(total) or bool(torch.isfinite(tensor).all())
 
