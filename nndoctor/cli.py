@@ -19,6 +19,7 @@ from nndoctor.commands.explain import explain
 from nndoctor.commands.init import init
 from nndoctor.commands.ladder import ladder
 from nndoctor.commands.report import report
+from nndoctor.commands.validate import validate
 from nndoctor.commands.watch import watch
 from nndoctor.errors import ExitCode, NndoctorError
 from nndoctor.reports.words import soften
@@ -43,6 +44,7 @@ app.command()(curves)
 app.command()(checks)
 app.command()(explain)
 app.command()(init)
+app.command()(validate)
 
 
 def _version(*, wanted: bool) -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import io
 import re
 import tokenize
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PRAGMA = re.compile(r"#\s*nndoctor:\s*ignore\[([^\]]*)\]")
+_BARE = re.compile(r"#\s*nndoctor:\s*ignore(?!\s*\[[^\]]*\])")
 _LAYOUT = {tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER}
 
 
@@ -35,6 +40,19 @@ def accepted_by_line(source: str) -> dict[int, frozenset[str]]:
     except (tokenize.TokenError, SyntaxError):
         return {}
     return {line: names for line, names in found.items() if names}
+
+
+def written(source: str) -> Iterator[tuple[int, str]]:
+    """Yield line and name for all that comments accept; the name is empty where a comment names nothing.
+
+    Raises `SyntaxError` (or `tokenize.TokenError`) for what cannot be read as Python.
+    """
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            terms = sorted(_terms(token.string))
+            yield from ((token.start[0], term) for term in terms)
+            if _BARE.search(token.string) or (_PRAGMA.search(token.string) and not terms):
+                yield token.start[0], ""
 
 
 def _terms(comment: str) -> set[str]:

@@ -41,7 +41,7 @@ def test_the_commands() -> None:
     text = subprocess.run(
         [sys.executable, "-m", "nndoctor", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for word in ("check", "report", "checks", "explain", "init", "--version", "130 interrupted"):
+    for word in ("check", "report", "checks", "explain", "init", "validate", "--version", "130 interrupted"):
         assert word in text
 
 
@@ -65,6 +65,7 @@ def test_the_commands() -> None:
         ("checks", "--format"),
         ("curves", "--train --val --metric --x --picture --fail-on --format"),
         ("explain", ""),
+        ("validate", "--config"),
     ],
 )
 def test_the_options_of_a_command(command: str, options: str, capsys: pytest.CaptureFixture[str]) -> None:

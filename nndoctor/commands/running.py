@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nndoctor.commands.asked import Asked
     from nndoctor.commands.outputs import Output
     from nndoctor.commands.showing import Chosen
+    from nndoctor.configuration import Configuration
     from nndoctor.reports.examined import Examined
 
 
@@ -66,7 +67,16 @@ def every(context: typer.Context, config: Path | None) -> int:
         raise UsageError(f"--all: {where} has no [[target]]; `nndoctor init` writes an example")
     overall = settled(context, configuration)
     wanted = overall.outputs
-    jobs = []
+    return _all_done(jobs(context, configuration), wanted, overall)
+
+
+def jobs(context: typer.Context, configuration: Configuration) -> list[Job]:
+    """Return what is to be done for the targets of a configuration; starts nothing.
+
+    Raises `UsageError` for the first thing in it that cannot be: names of checks, thresholds, a baseline, formats, a
+    target that Python would refuse to run.
+    """
+    found = []
     for section in configuration.targets:
         asked = settled(context, configuration, section)
         target = Target(name=section.program, is_module=section.is_module, arguments=section.arguments)
@@ -77,8 +87,8 @@ def every(context: typer.Context, config: Path | None) -> int:
                 ensure_runnable(target)
             except UsageError as error:
                 raise UsageError(f"target {section.name!r} in {section.folder}: {error}") from None
-        jobs.append(Job(section.name, _settings(asked, target), showing.Chosen.by(asked), section.folder))
-    return _all_done(jobs, wanted, overall)
+        found.append(Job(section.name, _settings(asked, target), showing.Chosen.by(asked), section.folder))
+    return found
 
 
 def _all_done(jobs: Sequence[Job], wanted: tuple[Output, ...], asked: Asked) -> int:
