@@ -118,10 +118,10 @@ def _target(row: Mapping[str, Any], number: int, file: Path) -> TargetSection:
     for key in ("script", "module", "name", "folder"):
         if key in own and not (isinstance(own[key], str) and own[key]):
             raise where.refuse(key, "a text", own[key])
+    options = _options({k: v for k, v in row.items() if k not in own}, where, known=[*KEYS, *OWN_KEYS])
     if ("script" in own) == ("module" in own):
         raise UsageError(f"{file}: target {number} must have either script = '...' or module = '...'")
     arguments = _strings("args", own.get("args", []), where)
-    options = _options({k: v for k, v in row.items() if k not in own}, where, known=[*KEYS, *OWN_KEYS])
     program = own.get("script") or own["module"]
     folder = file.parent / own.get("folder", ".")
     if not folder.is_dir():
