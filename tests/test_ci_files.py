@@ -124,21 +124,33 @@ def test_the_documented_workflow_uses_the_action_as_it_is() -> None:
     assert pre_commit["repos"][0]["hooks"] == [{"id": hook["id"]} for hook in HOOKS]
 
 
-def commands() -> list[str]:
+def commands() -> tuple[list[str], list[str]]:
+    """Return the documented commands: those that want a script, and those that judge what is there."""
     shell = re.findall(r"```sh\n(.*?)```", DOCS, re.DOTALL)
     found = [line.partition("  #")[0].strip() for block in shell for line in block.splitlines()]
     found += [line for line in BLOCKS[1]["nndoctor"]["script"] if line.startswith("nndoctor")]
     found += [hook["entry"] for hook in HOOKS]
-    return [command for command in found if not command.startswith("nndoctor validate")]
+    static = [command for command in found if command.startswith("nndoctor validate")]
+    return [command for command in found if command not in static], static
 
 
-@pytest.mark.parametrize("command", commands())
+RUNNING, STATIC = commands()
+
+
+@pytest.mark.parametrize("command", RUNNING)
 def test_every_documented_command_is_understood(command: str, script: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without the script, the command line is read to its end and refused for that alone."""
     script.unlink()
     Path("nndoctor-baseline.json").write_text('{"schema": 1, "accepted": []}')
     assert cli.run(shlex.split(command)[1:]) == 2
     assert re.search("no such script: train.py|no recording|has no \\[\\[target", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("command", STATIC)
+def test_every_documented_static_command_works(command: str, script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("nndoctor.toml").write_text(f"[[target]]\nscript = {script.name!r}\n")
+    assert cli.run(shlex.split(command)[1:]) == 0
+    assert "nndoctor.toml, 1 target" in capsys.readouterr().out
 
 
 def test_the_documented_configuration_is_valid(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
