@@ -43,7 +43,9 @@ y_train, y_val = torch.tensor(y_train), torch.tensor(y_val)
 rare = y_train.mean().item()
 weights = torch.where(y_train == 1, args.share / rare, (1 - args.share) / (1 - rare))
 sampler = WeightedRandomSampler(weights, num_samples=len(y_train), replacement=True)
-train_loader = DataLoader(TensorDataset(x_train, y_train), batch_size=args.batch_size, sampler=sampler)
+train_set, val_set = TensorDataset(x_train, y_train), TensorDataset(x_val, y_val)
+train_loader = DataLoader(train_set, batch_size=args.batch_size, sampler=sampler)
+val_loader = DataLoader(val_set, batch_size=250)
 
 model = nn.Sequential(
     nn.Linear(6, args.hidden), nn.ReLU(), nn.Dropout(0.05), nn.Linear(args.hidden, args.hidden), nn.ReLU(),
@@ -65,7 +67,8 @@ for epoch in range(1, args.epochs + 1):
 
     model.eval()
     with torch.no_grad():
-        scores = model(x_val).squeeze(1)
-    found = ((scores > 0) & (y_val == 1)).sum().item() / y_val.sum().item()
-    precision = average_precision_score(y_val, scores)
+        results = [(model(xb).squeeze(1), yb) for xb, yb in val_loader]
+    scores, truth = (torch.cat(part) for part in zip(*results))
+    found = ((scores > 0) & (truth == 1)).sum().item() / truth.sum().item()
+    precision = average_precision_score(truth, scores)
     print(f"epoch {epoch:2d} loss {epoch_loss:.4f} recall {found:.3f} average precision {precision:.3f}")
