@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import random
 import re
+import resource
 import runpy
 import shlex
 import subprocess
@@ -268,13 +269,16 @@ def examine(mutant: Mutant, budget: float, before: str = "") -> Checked:
         return Checked(mutant.key, round(time.monotonic() - began, 1), done.returncode, found, trials)
 
 
-def run_natively(mutant: Mutant, limit: float = 90.0) -> Native:
-    """Run a mutant without nndoctor, in a fork that need not import torch again."""
+def run_natively(mutant: Mutant, limit: int = 90) -> Native:
+    """Run a mutant without nndoctor, in a fork that need not import torch again.
+
+    The limit is in seconds of the processor, so that a busy machine does not end what would have come to its end.
+    """
     with written(mutant) as script:
         log = script.with_suffix(".log")
-        process = multiprocessing.get_context("fork").Process(target=_script, args=(script, log))
+        process = multiprocessing.get_context("fork").Process(target=_script, args=(script, log, limit))
         process.start()
-        process.join(limit)
+        process.join(10 * limit)
         if process.is_alive():
             process.kill()
             process.join()
@@ -284,7 +288,8 @@ def run_natively(mutant: Mutant, limit: float = 90.0) -> Native:
         return Native(mutant.key, raised[:200], _number(numbers[-1]) if numbers else None)
 
 
-def _script(script: Path, log: Path) -> None:
+def _script(script: Path, log: Path, limit: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     os.chdir(script.parent)
     sys.path.insert(0, str(script.parent))
     sys.argv = [script.name]
