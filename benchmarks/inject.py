@@ -1,7 +1,7 @@
 """How many injected faults does nndoctor name? Puts known faults into healthy programs and checks each mutant.
 
-Run `python benchmarks/inject.py [--only TEXT] [--samples 2] [--programs NAME ...] [--pairs 20] [--budget 25]
-[--jobs 1] [--list]`.
+Run `python benchmarks/inject.py [--only TEXT] [--samples 2] [--programs NAME ... | --fresh] [--pairs 20]
+[--budget 25] [--jobs 1] [--list]`.
 Results are kept in `--results`, one line of JSON each; a second call with the same file does only what is missing.
 `--native` runs the mutants without nndoctor instead: whether they raise, and how well they learn. `--markdown` writes
 the table of what is in the results.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from faults import OPERATORS
 from injected_faults import page
-from mutants import SCORES, Checked, Mutant, Native, choose, choose_pairs, examine, run_natively
+from mutants import FRESH, SCORES, SEEN, Checked, Mutant, Native, choose, choose_pairs, examine, run_natively
 
 
 def arguments() -> argparse.Namespace:
@@ -26,7 +26,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="operators whose name holds this text")
     parser.add_argument("--samples", type=int, default=2, help="programs for each operator")
-    parser.add_argument("--programs", nargs="+", default=list(SCORES), choices=SCORES, help="which to put faults into")
+    parser.add_argument("--programs", nargs="+", default=list(SEEN), choices=SCORES, help="which to put faults into")
+    parser.add_argument("--fresh", action="store_true", help="put faults into the programs that no check knows of")
     parser.add_argument("--pairs", type=int, default=0, help="programs with two faults; no single ones are run then")
     parser.add_argument("--budget", type=float, default=25.0, help="of nndoctor, in seconds")
     parser.add_argument("--jobs", type=int, default=1)
@@ -36,6 +37,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=Path("nndoctor-runs/injected.jsonl"))
     parser.add_argument("--markdown", type=Path, help="where the table goes")
     return parser.parse_args()
+
+
+def chosen(options: argparse.Namespace, native: dict[str, Native]) -> list[Mutant]:
+    """Return the mutants that the options ask for."""
+    if options.pairs:
+        return choose_pairs(options.pairs)
+    programs = [base for base in SCORES if base in FRESH] if options.fresh else options.programs
+    return choose(options.only, options.samples, programs, {row.key for row in native.values() if row.raised})
 
 
 def load(path: Path) -> tuple[dict[str, Checked], dict[str, Native]]:
@@ -53,22 +62,23 @@ def load(path: Path) -> tuple[dict[str, Checked], dict[str, Native]]:
 def main() -> int:
     """Run what is missing; print the tables."""
     options = arguments()
-    mutants = choose_pairs(options.pairs) if options.pairs else choose(options.only, options.samples, options.programs)
+    checked, native = load(options.results)
+    mutants = chosen(options, native)
     if options.list:
         for mutant in mutants:
             print(mutant.key, " ", "; ".join(OPERATORS[name].summary for name in mutant.operators))
         return 0
     options.results.parent.mkdir(parents=True, exist_ok=True)
-    checked, native = load(options.results)
     if options.native:
         import sklearn.datasets  # noqa: F401 - imported once, for all forks
         import torch.utils.data  # noqa: F401
 
-        controls = [Mutant(base, ()) for base in SCORES]
-        for mutant in [m for m in (*controls, *mutants) if m.key not in native]:
-            native[mutant.key] = run_natively(mutant)
-            _keep(options.results, native[mutant.key])
-            print(mutant.key, native[mutant.key].score, native[mutant.key].raised, flush=True)
+        controls = [Mutant(base, ()) for base in dict.fromkeys(m.base for m in mutants)]
+        while missing := [m for m in (*controls, *chosen(options, native)) if m.key not in native]:
+            for mutant in missing:  # others take the place of those that raise
+                native[mutant.key] = run_natively(mutant)
+                _keep(options.results, native[mutant.key])
+                print(mutant.key, native[mutant.key].score, native[mutant.key].raised, flush=True)
     else:
         runs = [m for m in mutants if m.key not in checked and not (m.key in native and native[m.key].raised)]
         with ThreadPoolExecutor(options.jobs) as pool:

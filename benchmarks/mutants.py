@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import random
 import re
+import resource
 import runpy
 import shlex
 import subprocess
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 from faults import OPERATORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,13 +49,43 @@ SCORES = {
     "matrix_factorisation": r"val rmse ([\d.]+)",
     "ctc": r"val ([\d.]+)",
     "mixup_soft": r"accuracy ([\d.]+)",
+    "ecg_autoencoder": r"val mse ([\d.einfa+-]+)",
+    "review_transformer": r"val acc ([\d.]+)",
+    "used_cars": r"val_rmse=([\d.einfa+-]+)",
+    "keypoints_resnet": r"off by \(pixels\): ([\d.einfa+-]+)",
+    "ordinal_wine": r"grades off by ([\d.]+)",
+    "deepsets_shapes": r"val_acc = ([\d.]+)",
+    "entity_tagger": r"accuracy on names ([\d.]+)",
+    "rare_failures": r"average precision ([\d.naif]+)",
+    "tied_lm": r"val loss ([\d.einfa+-]+)",
 }
 """The healthy programs, with what each prints of its validation; the last number printed counts."""
 
 LATER = frozenset(
     {"detection", "warmup_from_zero", "hinge_text", "gaussian_nll", "matrix_factorisation", "ctc", "mixup_soft"}
 )
-"""Programs that were written after the checks; none was made or changed for a fault in them before it was measured."""
+"""Programs that were written after the checks. Their misses have been looked at since, and mended where possible."""
+
+FRESH = frozenset(
+    {
+        "ecg_autoencoder",
+        "review_transformer",
+        "used_cars",
+        "keypoints_resnet",
+        "ordinal_wine",
+        "deepsets_shapes",
+        "entity_tagger",
+        "rare_failures",
+        "tied_lm",
+    }
+)
+"""Programs that were written after the checks and after what LATER's misses had taught; no check knows of them."""
+
+SEEN = tuple(base for base in SCORES if base not in FRESH)
+"""What faults are put into unless other programs are asked for."""
+
+HIGHER_IS_BETTER = frozenset({"finetune", "accumulation", "rare_failures"})
+"""Programs that print a share that is 1 at best, besides those whose pattern names an accuracy."""
 
 HIDE_OTHERS = frozenset(
     {
@@ -164,17 +195,24 @@ def _changed(base: str, operators: tuple[str, ...]) -> dict[str, str] | None:
     return OPERATORS[operators[-1]].apply(files) if files else None
 
 
-def choose(only: str, samples: int, programs: Sequence[str] = tuple(SCORES)) -> list[Mutant]:
-    """Return the mutants: each operator in `samples` of the programs that it applies to, not the same for all."""
+def choose(
+    only: str, samples: int, programs: Sequence[str] = SEEN, raising: Collection[str] = frozenset()
+) -> list[Mutant]:
+    """Return the mutants: each operator in `samples` of the programs that it applies to, not the same for all.
+
+    Of mutants that are known to raise (`raising`, by key) the next program takes the place.
+    """
     fitting = {name: [base for base in programs if Mutant(base, (name,)).files()] for name in OPERATORS if only in name}
     chosen = []
     for turn in range(samples):
         for i, (name, bases) in enumerate(fitting.items()):
             if turn < len(bases):
                 step = max(1, len(bases) // samples)
-                base = bases[(i + turn * step) % len(bases)]
-                if Mutant(base, (name,)) not in chosen:
-                    chosen.append(Mutant(base, (name,)))
+                first = i + turn * step
+                candidates = [Mutant(bases[(first + k) % len(bases)], (name,)) for k in range(len(bases))]
+                mutant = next((m for m in candidates if m.key not in raising), candidates[0])
+                if mutant not in chosen:
+                    chosen.append(mutant)
     return chosen
 
 
@@ -231,13 +269,16 @@ def examine(mutant: Mutant, budget: float, before: str = "") -> Checked:
         return Checked(mutant.key, round(time.monotonic() - began, 1), done.returncode, found, trials)
 
 
-def run_natively(mutant: Mutant, limit: float = 90.0) -> Native:
-    """Run a mutant without nndoctor, in a fork that need not import torch again."""
+def run_natively(mutant: Mutant, limit: int = 90) -> Native:
+    """Run a mutant without nndoctor, in a fork that need not import torch again.
+
+    The limit is in seconds of the processor, so that a busy machine does not end what would have come to its end.
+    """
     with written(mutant) as script:
         log = script.with_suffix(".log")
-        process = multiprocessing.get_context("fork").Process(target=_script, args=(script, log))
+        process = multiprocessing.get_context("fork").Process(target=_script, args=(script, log, limit))
         process.start()
-        process.join(limit)
+        process.join(10 * limit)
         if process.is_alive():
             process.kill()
             process.join()
@@ -247,7 +288,8 @@ def run_natively(mutant: Mutant, limit: float = 90.0) -> Native:
         return Native(mutant.key, raised[:200], _number(numbers[-1]) if numbers else None)
 
 
-def _script(script: Path, log: Path) -> None:
+def _script(script: Path, log: Path, limit: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     os.chdir(script.parent)
     sys.path.insert(0, str(script.parent))
     sys.argv = [script.name]
@@ -274,7 +316,7 @@ def harmless(mutant: Native, control: Native) -> bool:
     """Whether a mutant learns as well as the unchanged program: its error is at most a tenth, or 0.01, above."""
     if mutant.score is None or control.score is None or not math.isfinite(mutant.score):
         return False
-    is_accuracy = "acc" in SCORES[_base(control)] or _base(control) in ("finetune", "accumulation")
+    is_accuracy = "acc" in SCORES[_base(control)] or _base(control) in HIGHER_IS_BETTER
     error, healthy = (1 - mutant.score, 1 - control.score) if is_accuracy else (mutant.score, control.score)
     return error <= max(1.1 * healthy, healthy + 0.01)
 

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 from faults import OPERATORS, Source
 from injected_faults import page
-from mutants import HIDE_OTHERS, SCORES, Checked, Mutant, Native, choose, choose_pairs, harmless, read
+from mutants import FRESH, HIDE_OTHERS, SCORES, SEEN, Checked, Mutant, Native, choose, choose_pairs, harmless, read
 
 from nndoctor.catalogue import load_catalogue
 
@@ -93,6 +93,40 @@ def test_the_choice_is_the_same_each_time_and_takes_in_all_operators() -> None:
     assert {m.operators[0] for m in chosen} == set(OPERATORS)
 
 
+def test_fresh_programs_are_left_out_unless_asked_for_and_take_in_all_operators() -> None:
+    assert not {m.base for m in choose("", 2)} & FRESH
+    assert {m.operators[0] for m in choose("", 1, [b for b in SCORES if b in FRESH])} == set(OPERATORS)
+
+
+def test_another_program_takes_the_place_of_one_that_raises() -> None:
+    before = choose("", 1)
+    raised = before[0]
+    after = choose("", 1, SEEN, {raised.key})
+    assert raised not in after
+    assert after[0].operators == raised.operators
+    assert after[1:] == before[1:]
+
+
+def test_an_optimizer_and_a_model_that_belong_to_a_trainer() -> None:
+    lines = changed_lines("deepsets_shapes", "initialisation-times-50")
+    assert "+         for parameter in self.model.parameters():" in lines
+    assert changed_lines("deepsets_shapes", "clip-after-step") == [
+        "+             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)"
+    ]
+
+
+def test_the_targets_of_an_autoencoder_are_its_inputs() -> None:
+    assert "ecg_autoencoder" not in fitting("labels-permuted")
+    assert "ecg_autoencoder" not in fitting("target-times-1e4")
+
+
+def test_a_chunk_of_tokens_that_is_not_shifted() -> None:
+    assert changed_lines("tied_lm", "target-not-shifted") == [
+        "-         return chunk[:-1], chunk[1:]",
+        "+         return chunk[:-1], chunk[:-1]",
+    ]
+
+
 def test_pairs_are_of_two_themes_and_hide_nothing() -> None:
     pairs = choose_pairs(20)
     assert len(pairs) == 20
@@ -125,10 +159,23 @@ def test_a_note_names_only_what_has_nothing_but_notes() -> None:
         ("tabular", 0.54, 0.55, True),
         ("tabular", 0.54, 0.8, False),
         ("tabular", 0.54, float("nan"), False),
+        ("rare_failures", 0.93, 0.5, False),
+        ("rare_failures", 0.93, 0.95, True),
     ],
 )
 def test_harmless_is_what_validates_as_well(base, healthy, mutant, expected) -> None:
     assert harmless(Native(f"x@{base}", "", mutant), Native(f"@{base}", "", healthy)) is expected
+
+
+def test_the_page_gives_the_fresh_programs_a_line_of_their_own() -> None:
+    checked = [
+        Checked("loss-sign@ctc", 1.0, 1, [["error", "loss-sign", ""]]),
+        Checked("loss-sign@tied_lm", 1.0, 1, [["error", "dead-relu", ""]]),
+    ]
+    scores = {"@ctc": 0.1, "@tied_lm": 0.5, "loss-sign@ctc": 9.0, "loss-sign@tied_lm": 9.0}
+    text = page({c.key: c for c in checked}, {key: Native(key, "", score) for key, score in scores.items()})
+    assert "written after the checks: named 1 of 1 (100%)" in text
+    assert "in fresh programs, which no check knows of: named 0 of 1 (0%)" in text
 
 
 def test_the_page_names_the_misses_and_leaves_out_what_raises() -> None:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 OPERATORS: list[Operator] = []
 fault = theme(__name__, OPERATORS)
 
+DRAWN = ("shuffle", "sampler", None)
+"""What a training loader is told by: one of these arguments, or some that are not spelled out."""
+
+REGRESSIONS = ("MSELoss", "SmoothL1Loss", "HuberLoss", "L1Loss")
+
 CHANGED = """
 
 class Changed(torch.utils.data.Dataset):
@@ -40,7 +45,7 @@ def loaders(source: Source, *, training_only: bool = True) -> list[ast.Call]:
     """Return the calls that make the training loader, or all loaders."""
     found = []
     for call in source.calls("DataLoader"):
-        shuffled = any(word.arg in ("shuffle", None) and source.of(word.value) != "False" for word in call.keywords)
+        shuffled = any(word.arg in DRAWN and source.of(word.value) != "False" for word in call.keywords)
         if call.args and (shuffled or not training_only):
             found.append(call)
     return found
@@ -61,8 +66,19 @@ def classes(source: Source) -> bool:
 
 
 def supervised(source: Source) -> bool:
-    """Whether the targets matter for the loss."""
-    return classes(source) or bool(source.calls("MSELoss"))
+    """Whether the targets matter for the loss: an autoencoder's loop takes them as `_`."""
+    return classes(source) or regression(source)
+
+
+def regression(source: Source) -> bool:
+    """Whether the targets are numbers, and not the inputs again."""
+    unused = any(step.batch and step.batch[1] == "_" for step in source.steps())
+    return bool(source.calls(*REGRESSIONS)) and not unused
+
+
+def table(source: Source) -> bool:
+    """Whether the inputs look like a table: neither images nor series nor points."""
+    return not any(word in source.text for word in ("images", "Windows", "Conv1d"))
 
 
 @fault("inputs-times-255", "unstandardised-input", "pretrained-preprocessing")
@@ -86,7 +102,7 @@ def train_only_shift(source: Source) -> None:
 @fault("one-feature-times-1e5", "feature-scales-differ", "unstandardised-input")
 def one_feature_large(source: Source) -> None:
     """One column of a table is 100,000 times larger than the others."""
-    if "images" not in source.text and "Windows" not in source.text:
+    if table(source):
         change(source, "x[:, 0] = x[:, 0] * 1e5", training_only=False)
 
 
@@ -99,7 +115,7 @@ def inputs_constant(source: Source) -> None:
 @fault("half-of-the-features-zero", "dead-features")
 def dead_features(source: Source) -> None:
     """Every other feature of a table is zero."""
-    if "images" not in source.text and "Windows" not in source.text:
+    if table(source):
         change(source, "x[:, ::2] = 0", training_only=False)
 
 
@@ -196,7 +212,7 @@ def few(source: Source) -> None:
 @fault("target-times-1e4", "unstandardised-target")
 def target_large(source: Source) -> None:
     """The target of a regression is 10,000 times larger."""
-    if source.calls("MSELoss"):
+    if regression(source):
         change(source, "y = y * 1e4 + 1e4", training_only=False)
 
 

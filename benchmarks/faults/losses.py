@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from faults.operator import Operator, theme
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 OPERATORS: list[Operator] = []
 fault = theme(__name__, OPERATORS)
+
+PAIR_OF_A_CHUNK = re.compile(r"(\w+)\[:-1\], \1\[1:\]")
+"""Inputs and targets of a language model, cut from one run of tokens."""
 
 BROADCASTS = ("loss-broadcast", "accidental-broadcast")
 
@@ -100,9 +104,9 @@ def swapped(source: Source) -> None:
 @fault("target-squeezed", *BROADCASTS)
 def target_squeezed(source: Source) -> None:
     """Targets of shape (N,) meet outputs of shape (N, 1)."""
-    if source.calls("MSELoss", "mse_loss"):
+    if source.calls("MSELoss", "mse_loss", "SmoothL1Loss", "HuberLoss", "L1Loss"):
         for step in source.steps():
-            if step.call:
+            if step.call and not (step.batch and step.batch[1] == "_"):
                 source.append(step.call.args[1], ".squeeze(-1)")
 
 
@@ -154,3 +158,6 @@ def not_shifted(source: Source) -> None:
     for node in source.all(ast.Slice):
         if source.of(node).startswith("i + 1 : i + 1 +"):
             source.replace(node, "i : i +" + source.of(node).removeprefix("i + 1 : i + 1 +"))
+    for pair in source.all(ast.Tuple):
+        if PAIR_OF_A_CHUNK.fullmatch(source.of(pair)):
+            source.replace(pair.elts[1], source.of(pair.elts[0]))

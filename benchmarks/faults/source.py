@@ -125,7 +125,9 @@ class Source:
     def assigned(self, *makers: str) -> list[tuple[str, ast.Assign]]:
         """Return the variables that get the value of a call, with the assignment."""
         made = [n for n in self.all(ast.Assign) if isinstance(n.value, ast.Call) and name_of(n.value) in makers]
-        return [(node.targets[0].id, node) for node in made if isinstance(node.targets[0], ast.Name)]
+        return [
+            (self.of(node.targets[0]), node) for node in made if isinstance(node.targets[0], ast.Name | ast.Attribute)
+        ]
 
     def optimizers(self) -> list[tuple[str, ast.Assign]]:
         """Return the optimizers that are made, by name."""
@@ -136,7 +138,8 @@ class Source:
         for _, made in self.optimizers():
             for node in ast.walk(made.value):
                 if isinstance(node, ast.Attribute) and node.attr == "parameters":
-                    return self.of(node.value).partition(".")[0]
+                    parts = self.of(node.value).split(".")
+                    return ".".join(parts[: 2 if parts[0] == "self" else 1])
         if self.optimizers() and "model = " in self.text:
             return "model"
         return ""

@@ -59,7 +59,7 @@ def step_before_backward(source: Source) -> None:
 def same_batch(source: Source) -> None:
     """Every step gets the first batch of the epoch."""
     for step in source.steps():
-        if step.batch and isinstance(step.loop.iter, ast.Name):
+        if step.batch and isinstance(step.loop.iter, ast.Name | ast.Attribute):
             source.replace(step.loop.iter, "[next(iter({0}))] * len({0})".format(source.of(step.loop.iter)))
 
 
@@ -70,7 +70,12 @@ def accumulate(source: Source) -> None:
         inside = set(ast.walk(step.loop))
         steps = [s for s in source.optimizer_steps() if s in inside]
         zeros = [s for s in source.called("zero_grad") if s in inside]
-        if not step.batch or not isinstance(step.loop.iter, ast.Name) or len(steps) != 1 or len(zeros) != 1:
+        if (
+            not step.batch
+            or not isinstance(step.loop.iter, ast.Name | ast.Attribute)
+            or len(steps) != 1
+            or len(zeros) != 1
+        ):
             continue
         source.wrap(step.loop.target, "batch_index, (")
         source.wrap(step.loop.iter, "enumerate(")
