@@ -147,7 +147,8 @@ class Learner(Placed):
     prediction. `p_value` is the smallest over the learners of a test with `permutations` permutations of the targets.
     `balanced` is the mean recall of the classes. `sure` counts the samples about which both learners are surest (a
     third of those that each class is predicted for), `sure_wrong` those of them that carry another label than both
-    predict. The place is that of the loop.
+    predict. `pattern_p` is the p-value of a pattern in these: that a single feature tells them from the others of their
+    predicted class; NaN where there are none. The place is that of the loop.
     """
 
     KEY: ClassVar[tuple[str, ...]] = ("segment",)
@@ -162,3 +163,4 @@ class Learner(Placed):
     balanced: float = math.nan
     sure: int = 0
     sure_wrong: int = 0
+    pattern_p: float = math.nan

@@ -18,8 +18,9 @@ def found(row: Learner) -> list[Finding]:
     return noisy_labels(Recording.of([row]))
 
 
-def test_one_in_five() -> None:
-    [finding] = found(ROW)
+@pytest.mark.parametrize("p", [math.nan, 0.3])
+def test_one_in_five(p: float) -> None:
+    [finding] = found(replace(ROW, pattern_p=p))
     assert "About 20% of the training labels" in finding.message
 
 
@@ -29,6 +30,7 @@ def test_one_in_five() -> None:
         pytest.param(replace(ROW, sure_wrong=3), id="clean"),
         pytest.param(replace(ROW, sure_wrong=30), id="perhaps a tenth"),
         pytest.param(replace(ROW, score=0.5, balanced=0.5), id="hard: the easy ones are much better"),
+        pytest.param(replace(ROW, pattern_p=0.016), id="what the learners cannot see"),
     ],
 )
 def test_is_silent(row: Learner) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from nndoctor.experiments.features import features
-from nndoctor.experiments.learnability import learners, learnt, table
+from nndoctor.experiments.learnability import learners, learnt, pattern, table
 from nndoctor.experiments.redraw import redraws
 from nndoctor.records import Learner, Redraw
 
@@ -45,6 +45,25 @@ def test_wrong_labels_among_the_easy_ones() -> None:
     wrong = np.random.default_rng(2).random(len(Y)) < 0.25
     row = found(X, np.where(wrong, 1 - Y, Y))
     assert 0.15 < row.sure_wrong / row.sure < 0.35
+    assert row.pattern_p > 0.05
+
+
+def test_what_learners_are_sure_and_wrong_of_has_apattern() -> None:
+    """A rare feature turns the class round, as "not" does: too rare to be learnt, and no accident of the labels."""
+    turned = np.random.default_rng(3).random(len(Y)) < 0.15
+    x = np.column_stack([X, np.random.default_rng(4).random((400, 40)), turned])
+    row = found(x, np.where(turned, 1 - Y, Y))
+    assert row.sure_wrong > 0.05 * row.sure
+    assert row.pattern_p < 0.05
+
+
+def test_the_p_value_of_a_pattern_is_uniform_where_there_is_none() -> None:
+    rng = np.random.default_rng(6)
+    label = np.repeat([0, 1, 2], 40)
+    features = label[:, None] + rng.normal(size=(120, 20))  # they tell the class, and how often a class is wrong
+    values = [pattern(features, rng.random(120) < 0.1 + 0.2 * label, label) for _ in range(60)]
+    assert sum(value < 0.05 for value in values) <= 8  # binomial: 3 of 60 expected, more than 8 in 1 of 600
+    assert sum(value < 0.5 for value in values) in range(18, 43)
 
 
 @pytest.mark.parametrize(

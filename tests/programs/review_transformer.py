@@ -85,7 +85,11 @@ class ReviewClassifier(nn.Module):
 
 random.seed(config["seed"])
 torch.manual_seed(config["seed"])
-reviews = [write_review() for _ in range(config["reviews"])]
+reviews = {}  # short reviews repeat: each text is kept once
+while len(reviews) < config["reviews"]:
+    words, label = write_review()
+    reviews[" ".join(words)] = (words, label)
+reviews = list(reviews.values())
 vocabulary = {word: i for i, word in enumerate(sorted({w for words, _ in reviews for w in words}), start=1)}
 split = int(0.8 * len(reviews))
 train_set, val_set = Reviews(reviews[:split], vocabulary), Reviews(reviews[split:], vocabulary)

@@ -21,6 +21,7 @@ def noisy_labels(
     flat: float = 0.55,  # of the error over all samples; where samples are hard, the easy ones have far less of it
     min_sure: int = 60,
     sigmas: float = 1.64,  # one-sided 95 %
+    pattern: float = 0.05,  # p-value from which on errors count as having none, as wrong labels have
 ) -> Iterator[Finding]:
     """Many training labels seem to be wrong.
 
@@ -29,7 +30,9 @@ def noisy_labels(
     each class about which both are surest. Warns if at least `share` of these carry another label than both predict,
     with 95 % confidence. Hard samples lower the learners' sureness and are not among them; wrong labels hit easy
     samples like hard ones, so that their share among the easy ones estimates that in the whole data set.
-    Learners that are too weak (`skill`), or much better on easy samples than on all (`flat`), accuse nobody.
+    Learners that are too weak (`skill`), or much better on easy samples than on all (`flat`), accuse nobody; nor do
+    errors of theirs that a single feature gives away (`pattern`): that is something they cannot see, as the "not" in
+    front of a word, and no accident of the labels.
 
     ## Why is this bad?
     A large network learns wrong labels by heart, late in training and at the cost of what it had understood. The
@@ -52,6 +55,7 @@ def noisy_labels(
 
     ## References
     - Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021
+    - Westfall and Young, Resampling-Based Multiple Testing, Wiley 1993 (the p-value of the greatest correlation)
     - Patrini et al., Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach, CVPR 2017
     - Northcutt, Athalye and Mueller, Pervasive Label Errors in Test Sets, NeurIPS 2021
     """
@@ -65,6 +69,8 @@ def noisy_labels(
         measured = row.sure_wrong / row.sure
         if not measured >= flat * (1 - row.score) or not share <= _at_least(measured, row.sure, sigmas) <= 1:
             continue
+        if row.pattern_p < pattern:
+            continue
         yield Finding(
             message=f"About {measured:.0%} of the training labels seem to be wrong: so many of the {row.sure} samples "
             "that two simple learners find easiest carry another label than both predict.",
@@ -76,6 +82,7 @@ def noisy_labels(
                 Measure("wrong labels among the easiest samples", measured, f"< {share:g}"),
                 Measure("at least, with 95 % confidence", _at_least(measured, row.sure, sigmas), f"< {share:g}"),
                 Measure("mean recall of the better learner", row.balanced),
+                Measure("p-value of a pattern in the errors", row.pattern_p, f">= {pattern:g}"),
             ),
             certain=False,
         )

@@ -51,8 +51,9 @@ def dead_relu(
     error. That most outputs are zero at any one time is not meant: that is what a ReLU is for.
 
     ## Why is this bad?
-    A unit that is zero for all inputs gets no gradient, so it cannot come back. What remains is a smaller network than
-    the one that is paid for, and if a whole layer is dead, everything before it stops learning. The usual cause is one
+    A unit that is zero for all inputs gets no gradient, so it cannot come back by itself, only if the layers before it
+    change what it is given. Else a smaller network remains than the one that is paid for, and if a whole layer is dead,
+    everything before it stops learning. The usual cause is one
     step that was too large, or biases that start far below zero.
 
     ## Example
@@ -97,7 +98,8 @@ def _finding(run: Recording, dead: Sequence[Units], severe: float, share: float)
     more = f", and more than {share:.0%} in {names_shown(names[1:])}" if len(dead) > 1 else ""
     return Finding(
         message=f"In `{worst.name}` {worst.units - worst.fired} of {worst.units} units ({_dead(worst):.0%}) were zero "
-        f"for all of {worst.samples} samples{more}: they get no gradient and cannot come back.",
+        f"for all of {worst.samples} samples{more}: they get no gradient, and come back only if what "
+        "the layers before them give changes.",
         advice="Lower the learning rate by a factor of ten, leave the biases at zero, and keep the layer's input "
         "centred (standardised data, a normalisation layer before it); `nn.LeakyReLU()` or `nn.GELU()` cannot die.",
         where=SourceLine.of(modules.get(worst.name)),
