@@ -340,7 +340,7 @@ def stats(*rows_of):
 
 def test_samples_match_torch():
     values = torch.tensor([0.0, 1.0, -3.0, math.nan])
-    (row,) = stats(Taken(0, 7, (Column("weight", "w", 4, 4),), values))
+    (row,) = stats(Taken(0, 7, (Column("weight", "w", 4, 4),), (values,)))
     assert (row.step, row.absmax, row.non_finite, row.zero_share) == (7, 3.0, 1, 0.25)
     assert row.mean == pytest.approx(-2 / 3)
     assert row.std == pytest.approx(values[:3].std(correction=0).item())
@@ -348,8 +348,8 @@ def test_samples_match_torch():
 
 def test_samples_of_many_steps_are_worked_out_as_those_of_one():
     columns = (Column("activation", "a", 8, 8, "Sigmoid"), Column("weight", "w", 3, 3), Column("update", "w", 8, 8))
-    taken = [Taken(0, step, columns, torch.rand(19) - 0.1) for step in range(5)]
-    taken.append(Taken(0, 5, columns[:1], torch.rand(8)))
+    taken = [Taken(0, step, columns, (torch.rand(19) - 0.1,)) for step in range(5)]
+    taken.append(Taken(0, 5, columns[:1], (torch.rand(8),)))
     together, alone = stats(*taken), [row for each in taken for row in stats(each)]
     assert [(r.step, r.kind, r.name) for r in together] == [(r.step, r.kind, r.name) for r in alone]
     for one, other in zip(together, alone, strict=True):
