@@ -108,8 +108,10 @@ class Sampler:
         """Whether the optimizers changed a parameter in this step, as far as the sample shows; None: not measured."""
         self._pieces: list[tuple[tuple[Column, ...], Tensor]] = []
         self._before: Tensor | None = None
+        self._stepping: _Held | None = None
+        """What the optimizer holds that is about to step."""
         self._layouts: dict[int, _Layout] = {}
-        self._modules: ByIdentity[tuple[Column]] = ByIdentity()
+        self._modules: ByIdentity[_Layer] = ByIdentity()
         self._parameters: ByIdentity[_Held] = ByIdentity()
 
     def clear(self) -> None:
@@ -121,9 +123,17 @@ class Sampler:
 
     def activation(self, module: nn.Module, output: Any) -> None:
         """Take some of a module's output, at its first call in this step."""
-        order = len(self.orders)
-        known = self._modules.get(id(module))
-        name = known[0].name if known is not None else self.names.path(module)
+        known, order = self._modules.get(id(module)), len(self.orders)
+        if known is None or known.order != order or not known.fits(output):
+            self._new_activation(module, output, known, order)
+        elif known.name not in self.orders and not _transformed():
+            self.orders[known.name] = order
+            # Not by `copy_of`: this is done for every module in every sampled step.
+            piece = torch.as_strided_copy(output.detach(), known.size, known.stride)
+            self._pieces.append((known.columns, piece))
+
+    def _new_activation(self, module: nn.Module, output: Any, known: _Layer | None, order: int) -> None:
+        name = known.name if known is not None else self.names.path(module)
         if name in self.orders or order >= MOST_MODULES or _transformed():
             return
         self.orders[name] = order
@@ -131,32 +141,33 @@ class Sampler:
         values = None if first is None else copy_of(first)
         if first is None or values is None:
             return
-        numel = first.numel()
-        if known is None or known[0].numel != numel or known[0].order != order:
-            known = (Column("activation", name, numel, values.numel(), type(module).__name__, order),)
+        column = Column("activation", name, first.numel(), values.numel(), type(module).__name__, order)
+        if known is None or known.columns != (column,):
+            known = _Layer(name, order, column, first.dtype)
             self._modules.put(module, known)
-        self._pieces.append((known, values))
+        self._pieces.append((known.columns, values))
 
     @torch.no_grad()
     def before(self, optimizer: Any) -> None:
         """Take gradients, and the weights that they are about to change."""
-        held = self._held(optimizer)
-        gradients = [None if (g := p.grad) is None else values_of(g) for p in held.parameters]
-        self._join("gradient", held, gradients)
+        self._stepping = held = self._held(optimizer)
+        self._join("gradient", held, [None if (g := p.grad) is None else values_of(g) for p in held.parameters])
         self._before = held.weights()
 
     @torch.no_grad()
     def after(self, optimizer: Any) -> None:
         """Take the weights after the step, and by how much they changed."""
         before, self._before = self._before, None
-        held = self._held(optimizer)
-        lengths = held.lengths
-        weights = None if before is None else held.weights(anew=True)
-        if before is not None and weights is not None and lengths == held.lengths:
-            update = weights - before
-            for kind, flat in (("weight", weights), ("update", update)):
-                self._pieces.append((self._named(kind, held, held.lengths), flat))
-            self.changed = bool(self.changed) or not torch.equal(weights, before)
+        held, self._stepping = self._stepping, None
+        if held is None:
+            return
+        if before is not None and self._parameters.get(id(optimizer)) is held:
+            lengths = held.lengths
+            weights = held.weights(anew=True)
+            if weights is not None and lengths == held.lengths:
+                self._pieces.append((self._named("weight", held, lengths), weights))
+                self._pieces.append((self._named("update", held, lengths), weights - before))
+                self.changed = bool(self.changed) or not torch.equal(weights, before)
         held.parameters = []
 
     def taken(self, segment: int, step: int) -> list[Taken]:
@@ -212,6 +223,31 @@ class Sampler:
             )
             known = held.columns[kind] = (lengths, columns)
         return known[1]
+
+
+class _Layer:
+    """What is known of a module's output, so that the next one like it is quickly taken."""
+
+    __slots__ = ("columns", "name", "numel", "order", "plain", "size", "stride")
+
+    def __init__(self, name: str, order: int, column: Column, dtype: torch.dtype) -> None:
+        self.name, self.order, self.numel = name, order, column.numel
+        self.columns = (column,)
+        self.plain = dtype is torch.float32
+        self.size = (column.length,)
+        self.stride = (_stride(column.numel) if column.numel > SAMPLE else 1,)
+
+    def fits(self, output: Any) -> bool:
+        """Whether an output is laid out as expected, on a device that is not asked for values."""
+        return (
+            type(output) is Tensor
+            and self.plain
+            and output.dtype is torch.float32
+            and output.layout is STRIDED
+            and output.numel() == self.numel
+            and output.is_contiguous()
+            and not output.is_meta
+        )
 
 
 class _Held:
