@@ -15,7 +15,6 @@ import time
 from collections import defaultdict
 from contextlib import closing, suppress
 from dataclasses import fields
-from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
@@ -204,7 +203,6 @@ def _create(kind: type[Record]) -> str:
     return f'CREATE TABLE IF NOT EXISTS "{kind.__name__.lower()}" ({columns}{unique})'
 
 
-@cache
 def _insert(kind: type[Record], rows: int = 1) -> str:
     names = _COLUMNS[kind]
     marks = ", ".join([f"({', '.join('?' * len(names))})"] * rows)
