@@ -48,7 +48,7 @@ def write(folder: Path, *, steps: int, tensors: int, interval: int) -> None:
         loss = 2.0 * math.exp(-5 * step / steps) + 0.05 * math.sin(step * step)
         keeper.add_step((OBSERVE, 0, step, step // 10_000, loss, math.nan, 1e-3, 64, 1, 1, True, 1e-4, 1e-2, ""))
         if step % interval == 0:
-            keeper.add_samples([Taken(0, step, columns, values)])
+            keeper.add_samples([Taken(0, step, columns, (values,))])
         if step % EVERY_FLUSH == 0:  # as the writer's thread does every half second
             keeper.flush()
     keeper.add(Environment(name="ended", value="yes"))

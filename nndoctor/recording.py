@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from contextlib import closing, suppress
 from dataclasses import fields
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from nndoctor.errors import RecordingError
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 FILE_NAME = "recording.sqlite"
 FLUSH_SECONDS = 0.5
+AT_ONCE = 20
+"""Rows written by one statement: for each statement the interpreter's lock is let go of, and has to be waited for
+again. Of the widest kind these are fewer than the 999 values that an old SQLite takes."""
 BUCKETS = 100
 """Parts of a run in each of which thinning keeps the extremes."""
 
@@ -134,7 +138,10 @@ class Recorder:
         for record in pending:
             by_kind[type(record)].append(tuple(_encode(getattr(record, n)) for n in _COLUMNS[type(record)]))
         for kind, rows in by_kind.items():
-            self._database.executemany(_insert(kind), rows)
+            whole = len(rows) - len(rows) % AT_ONCE
+            blocks = (tuple(chain.from_iterable(rows[i : i + AT_ONCE])) for i in range(0, whole, AT_ONCE))
+            self._database.executemany(_insert(kind, AT_ONCE), blocks)
+            self._database.executemany(_insert(kind), rows[whole:])
         self._database.commit()
         self._flushed = time.monotonic()
 
@@ -196,11 +203,11 @@ def _create(kind: type[Record]) -> str:
     return f'CREATE TABLE IF NOT EXISTS "{kind.__name__.lower()}" ({columns}{unique})'
 
 
-def _insert(kind: type[Record]) -> str:
+def _insert(kind: type[Record], rows: int = 1) -> str:
     names = _COLUMNS[kind]
-    marks = ", ".join("?" * len(names))
+    marks = ", ".join([f"({', '.join('?' * len(names))})"] * rows)
     verb = "INSERT OR REPLACE" if kind.KEY else "INSERT"
-    return f'{verb} INTO "{kind.__name__.lower()}" ({", ".join(_quoted(names))}) VALUES ({marks})'
+    return f'{verb} INTO "{kind.__name__.lower()}" ({", ".join(_quoted(names))}) VALUES {marks}'
 
 
 def _quoted(names: Iterable[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import signal
 import sqlite3
@@ -13,7 +14,7 @@ import pytest
 
 from nndoctor import Recording
 from nndoctor.errors import RecordingError
-from nndoctor.recording import FILE_NAME, SCHEMA_VERSION, Recorder
+from nndoctor.recording import AT_ONCE, FILE_NAME, SCHEMA_VERSION, Recorder
 from nndoctor.records import KINDS, Batch, Environment, Event, Experiment, Record, Step
 
 if TYPE_CHECKING:
@@ -112,3 +113,19 @@ def test_what_is_no_recording_is_refused_in_one_line(tmp_path: Path) -> None:
 
 def test_a_frame_has_a_column_per_field_even_without_rows() -> None:
     assert list(Recording.of([]).frame(Environment).columns) == ["experiment", "segment", "step", "name", "value"]
+
+
+def test_many_rows_at_once_come_in_their_order(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / FILE_NAME)
+    for count in (0, 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE - 1):
+        for step in range(count):
+            recorder.hold(Step(step=step, loss=float(count)))
+        recorder.flush()
+    recorder.close()
+    rows = Recording.open(tmp_path / FILE_NAME).rows(Step)
+    for count in (1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE - 1):
+        assert [row.step for row in rows if row.loss == count] == [*range(count)]
+
+
+def test_no_statement_has_too_many_values() -> None:
+    assert max(len(dataclasses.fields(kind)) for kind in KINDS) * AT_ONCE <= 999

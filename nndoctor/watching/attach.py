@@ -206,13 +206,13 @@ class Attachment:
         return script
 
     def _before_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        if self._here():
+        if threading.get_ident() == self._thread:
             self.monitor.before_step(optimizer)
             if self.stop is not None:
                 self._obey()
 
     def _after_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        if self._here():
+        if threading.get_ident() == self._thread:
             self.monitor.after_step(optimizer)
 
     def _registered(self, parent: nn.Module, _name: str, child: nn.Module | None) -> None:

@@ -33,11 +33,12 @@ FIELDS = (
 
 def rows(taken: Iterable[Taken]) -> list[Row]:
     """Return the rows of all samples, by step. `norm` is estimated from the sample, as sqrt(numel * mean(x^2))."""
-    layouts: defaultdict[tuple[Column, ...], list[Taken]] = defaultdict(list)
-    for each in taken:
-        layouts[each.columns].append(each)
+    layouts: dict[int, list[Taken]] = {}
+    for each in taken:  # by identity: the same columns mostly are the same tuple, and its hash is that of all its parts
+        layouts.setdefault(id(each.columns), []).append(each)
     found: list[Row] = []
-    for columns, steps in layouts.items():
+    for steps in layouts.values():
+        columns = steps[0].columns
         at_once = max(1, MOST_VALUES // max(1, sum(c.length for c in columns)))
         for start in range(0, len(steps), at_once):
             found += _of_layout(columns, steps[start : start + at_once])
@@ -48,7 +49,7 @@ def rows(taken: Iterable[Taken]) -> list[Row]:
 
 @torch.no_grad()
 def _of_layout(columns: tuple[Column, ...], steps: Sequence[Taken]) -> list[Row]:
-    values = torch.cat([each.values for each in steps]).view(len(steps), -1)
+    values = torch.cat([piece for each in steps for piece in each.pieces]).view(len(steps), -1)
     by_length: defaultdict[int, list[int]] = defaultdict(list)
     for number, column in enumerate(columns):
         by_length[column.length].append(number)

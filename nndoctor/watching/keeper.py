@@ -130,9 +130,9 @@ class Keeper:
     def add_samples(self, taken: Iterable[Taken]) -> None:
         """Take in the samples of one step."""
         for each in taken:
-            if each.values.device.type == "cpu":
+            if each.pieces[0].is_cpu:
                 self._samples.append(each)
-                self._pending += each.values.numel() * 4
+                self._pending += sum([piece.numel() for piece in each.pieces]) * 4
             else:  # a device is asked by the thread that uses it: it may be capturing a graph
                 self._rows[TensorStats].extend(figures.rows([each]))
         if self._pending > MOST_PENDING:

@@ -19,6 +19,8 @@ class Pace:
 
     def __init__(self, overhead: float) -> None:
         self._overhead = overhead
+        self.selective = not math.isinf(overhead)
+        """Some steps are not sampled."""
         self._plain = math.nan
         """Seconds of a step without us, of what we do on every step, and of what a sampled one takes in addition."""
         self._fixed = 0.0

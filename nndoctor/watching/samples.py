@@ -7,8 +7,8 @@ What the values amount to is worked out later, for many steps at once (`figures`
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from functools import lru_cache
+from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -41,12 +41,12 @@ class Column(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """The samples of one step on one device, one after the other."""
+    """The samples of one step on one device, one after the other; a piece may hold those of several columns."""
 
     segment: int
     step: int
     columns: tuple[Column, ...]
-    values: Tensor
+    pieces: tuple[Tensor, ...]
 
 
 def values_of(tensor: Tensor) -> Tensor | None:
@@ -107,8 +107,11 @@ class Sampler:
         self.changed: bool | None = None
         """Whether the optimizers changed a parameter in this step, as far as the sample shows; None: not measured."""
         self._pieces: list[tuple[tuple[Column, ...], Tensor]] = []
-        self._before: tuple[list[int], Tensor] | None = None
-        self._modules: ByIdentity[Column] = ByIdentity()
+        self._before: Tensor | None = None
+        self._stepping: _Held | None = None
+        """What the optimizer holds that is about to step."""
+        self._layouts: dict[int, _Layout] = {}
+        self._modules: ByIdentity[_Layer] = ByIdentity()
         self._parameters: ByIdentity[_Held] = ByIdentity()
 
     def clear(self) -> None:
@@ -120,8 +123,16 @@ class Sampler:
 
     def activation(self, module: nn.Module, output: Any) -> None:
         """Take some of a module's output, at its first call in this step."""
-        order = len(self.orders)
-        known = self._modules.get(id(module))
+        known, order = self._modules.get(id(module)), len(self.orders)
+        if known is None or known.order != order or not known.fits(output):
+            self._new_activation(module, output, known, order)
+        elif known.name not in self.orders and not _transformed():
+            self.orders[known.name] = order
+            # Not by `copy_of`: this is done for every module in every sampled step.
+            piece = torch.as_strided_copy(output.detach(), known.size, known.stride)
+            self._pieces.append((known.columns, piece))
+
+    def _new_activation(self, module: nn.Module, output: Any, known: _Layer | None, order: int) -> None:
         name = known.name if known is not None else self.names.path(module)
         if name in self.orders or order >= MOST_MODULES or _transformed():
             return
@@ -130,47 +141,51 @@ class Sampler:
         values = None if first is None else copy_of(first)
         if first is None or values is None:
             return
-        numel = first.numel()
-        if known is None or known.numel != numel or known.order != order:
-            known = Column("activation", name, numel, values.numel(), type(module).__name__, order)
+        column = Column("activation", name, first.numel(), values.numel(), type(module).__name__, order)
+        if known is None or known.columns != (column,):
+            known = _Layer(name, order, column, first.dtype)
             self._modules.put(module, known)
-        self._pieces.append(((known,), values))
+        self._pieces.append((known.columns, values))
 
     @torch.no_grad()
     def before(self, optimizer: Any) -> None:
         """Take gradients, and the weights that they are about to change."""
-        held = self._held(optimizer)
-        gradients = [None if (g := p.grad) is None else values_of(g) for p in held.parameters]
-        self._join("gradient", held, gradients)
-        views = held.views()
-        known = [v for v in views if v is not None]
-        self._before = (held.lengths, _flat(known)) if known and _devices(known) == 1 else None
-        held.parameters = []
+        self._stepping = held = self._held(optimizer)
+        self._join("gradient", held, [None if (g := p.grad) is None else values_of(g) for p in held.parameters])
+        self._before = held.weights()
 
     @torch.no_grad()
     def after(self, optimizer: Any) -> None:
         """Take the weights after the step, and by how much they changed."""
         before, self._before = self._before, None
-        held = self._held(optimizer)
-        views = held.views()
-        known = [v for v in views if v is not None]
-        if before is None or not known or _devices(known) != 1 or before[0] != held.lengths:
+        held, self._stepping = self._stepping, None
+        if held is None:
             return
-        weights = _flat(known)
-        for kind, flat in (("weight", weights), ("update", weights - before[1])):
-            self._pieces.append((self._named(kind, held, held.lengths), flat))
-        self.changed = bool(self.changed) or not torch.equal(weights, before[1])
+        if before is not None and self._parameters.get(id(optimizer)) is held:
+            lengths = held.lengths
+            weights = held.weights(anew=True)
+            if weights is not None and lengths == held.lengths:
+                self._pieces.append((self._named("weight", held, lengths), weights))
+                self._pieces.append((self._named("update", held, lengths), weights - before))
+                self.changed = bool(self.changed) or not torch.equal(weights, before)
         held.parameters = []
 
     def taken(self, segment: int, step: int) -> list[Taken]:
         """Return what was taken in this step, device by device."""
-        devices: defaultdict[torch.device, list[tuple[tuple[Column, ...], Tensor]]] = defaultdict(list)
+        devices: dict[int, list[tuple[tuple[Column, ...], Tensor]]] = {}
         for piece in self._pieces:
-            devices[piece[1].device].append(piece)
+            devices.setdefault(piece[1].get_device(), []).append(piece)
         return [
-            Taken(segment, step, tuple(c for columns, _ in found for c in columns), torch.cat([v for _, v in found]))
-            for found in devices.values()
+            Taken(segment, step, self._joined(device, [c for c, _ in found]), tuple([v for _, v in found]))
+            for device, found in devices.items()
         ]
+
+    def _joined(self, device: int, parts: list[tuple[Column, ...]]) -> tuple[Column, ...]:
+        """Return all columns in one tuple; the same one as long as the parts are the same."""
+        known = self._layouts.get(device)
+        if known is None or len(known.parts) != len(parts) or not all(map(is_, known.parts, parts)):
+            known = self._layouts[device] = _Layout(parts, tuple(column for part in parts for column in part))
+        return known.columns
 
     def parameters(self, optimizer: Any) -> Iterable[tuple[str, Tensor]]:
         """Return what an optimizer holds, by name."""
@@ -210,6 +225,31 @@ class Sampler:
         return known[1]
 
 
+class _Layer:
+    """What is known of a module's output, so that the next one like it is quickly taken."""
+
+    __slots__ = ("columns", "name", "numel", "order", "plain", "size", "stride")
+
+    def __init__(self, name: str, order: int, column: Column, dtype: torch.dtype) -> None:
+        self.name, self.order, self.numel = name, order, column.numel
+        self.columns = (column,)
+        self.plain = dtype is torch.float32
+        self.size = (column.length,)
+        self.stride = (_stride(column.numel) if column.numel > SAMPLE else 1,)
+
+    def fits(self, output: Any) -> bool:
+        """Whether an output is laid out as expected, on a device that is not asked for values."""
+        return (
+            type(output) is Tensor
+            and self.plain
+            and output.dtype is torch.float32
+            and output.layout is STRIDED
+            and output.numel() == self.numel
+            and output.is_contiguous()
+            and not output.is_meta
+        )
+
+
 class _Held:
     """What an optimizer holds, with all that stays the same from step to step."""
 
@@ -222,10 +262,24 @@ class _Held:
         """By kind: the lengths that they stand for, and the columns."""
         self.lengths: list[int] = []
         """Of the views."""
+        self._weights: Tensor | None = None
+        self._versions: list[int] = []
         self._views: list[Tensor | None] = []
         self._pointers: list[int] = []
 
-    def views(self) -> list[Tensor | None]:
+    def weights(self, *, anew: bool = False) -> Tensor | None:
+        """Return a copy of a bounded sample of all weights; None where they are on several devices, or none.
+
+        Unless asked for `anew`, it is the one from before if no parameter was written to since.
+        """
+        versions = [p._version for p in self.parameters]
+        if anew or self._weights is None or versions != self._versions:
+            known = [v for v in self._seen() if v is not None]
+            self._weights = _flat(known) if known and _devices(known) == 1 else None
+            self._versions = versions
+        return self._weights
+
+    def _seen(self) -> list[Tensor | None]:
         """Return a bounded view of each parameter's values; those on a CPU are kept while the values stay in place."""
         pointers = [p.data_ptr() if type(p) in PLAIN and p.is_cpu else 0 for p in self.parameters]
         if not self._views or pointers != self._pointers:
@@ -235,6 +289,13 @@ class _Held:
         if not all(pointers):  # on another device, empty, or a tensor of a class of its own
             self._views = []
         return found
+
+
+class _Layout(NamedTuple):
+    """Columns in one tuple, and the tuples that it was joined from."""
+
+    parts: list[tuple[Column, ...]]
+    columns: tuple[Column, ...]
 
 
 def _flat(views: list[Tensor]) -> Tensor:

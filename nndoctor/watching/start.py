@@ -23,5 +23,5 @@ def statistics(parameters: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, 
         values = values_of(parameter)
         if values is not None:
             column = Column("weight", name, parameter.numel(), values.numel())
-            [row] = figures.rows([Taken(0, 0, (column,), values.float())])
+            [row] = figures.rows([Taken(0, 0, (column,), (values.float(),))])
             yield name, TensorStats(**dict(zip(figures.FIELDS, row, strict=True)))

@@ -6,6 +6,7 @@ It runs at low priority, rests fifty times as long as it worked, and ends with t
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -15,9 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from nndoctor.diagnose import Diagnosis
+    from nndoctor.check import Check
+    from nndoctor.run_folder import RunFolder
+
+    Told = tuple[str, str, str]
+    """Of a finding: its check, its place, and the line that tells of it."""
 
 SHORTEST = 15.0
 """Seconds between two looks, at least."""
@@ -45,9 +50,6 @@ def beside(run: str, *, quiet: bool) -> Iterator[None]:
 def keep(run: Path, process: int) -> None:
     """Look until the process has gone."""
     from nndoctor.catalogue import load_catalogue
-    from nndoctor.diagnose import diagnose
-    from nndoctor.recording import Recording
-    from nndoctor.reports import tensorboard
     from nndoctor.run_folder import opened
 
     folder = opened(run)
@@ -58,25 +60,56 @@ def keep(run: Path, process: int) -> None:
         began = time.monotonic()
         if not folder.recording.exists():
             continue
-        with contextlib.suppress(Exception):  # a look that fails is no reason to disturb anybody
-            seen = Recording.open(folder.recording)
-            diagnosis = diagnose(seen, checks)
-            _tell(diagnosis, told)
-            with _undisturbed():
-                tensorboard.update(seen, diagnosis, folder.events, final=False)
+        for name, place, line in _apart(lambda: _look(folder, checks)):
+            if (name, place) not in told:
+                told.add((name, place))
+                sys.stderr.write(f"nndoctor: {line}\n")
+                sys.stderr.flush()
         rest = max(SHORTEST, REST * (time.monotonic() - began))
 
 
-def _tell(diagnosis: Diagnosis, told: set[tuple[str, str]]) -> None:
+def _look(folder: RunFolder, checks: Sequence[Check]) -> list[Told]:
+    """Bring what TensorBoard shows up to date; return errors and warnings."""
+    from nndoctor.diagnose import diagnose
     from nndoctor.finding import Severity
+    from nndoctor.recording import Recording
+    from nndoctor.reports import tensorboard
 
-    for entry in diagnosis.entries:
-        key = (entry.check.name, str(entry.where))
-        if entry.severity >= Severity.WARNING and key not in told:
-            told.add(key)
-            place = f" ({entry.where})" if entry.where else ""
-            sys.stderr.write(f"nndoctor: {entry.severity.label} {entry.check.name}{place}: {entry.title}\n")
-            sys.stderr.flush()
+    seen = Recording.open(folder.recording)
+    diagnosis = diagnose(seen, checks)
+    with _undisturbed():
+        tensorboard.update(seen, diagnosis, folder.events, final=False)
+    serious = [entry for entry in diagnosis.entries if entry.severity >= Severity.WARNING]
+    places = [f" ({entry.where})" if entry.where else "" for entry in serious]
+    return [
+        (e.check.name, place, f"{e.severity.label} {e.check.name}{place}: {e.title}")
+        for e, place in zip(serious, places, strict=True)
+    ]
+
+
+def _apart(look: Callable[[], list[Told]]) -> list[Told]:
+    """Have a look in a fork of this process, which takes the memory with it that the look needed.
+
+    A look that fails is no reason to disturb anybody: it has seen nothing. If this process is to end meanwhile, the
+    fork is told, and waited for.
+    """
+    reader, writer = os.pipe()
+    with _undisturbed():  # until both know what to do when they are to end
+        child = os.fork()
+        if child:
+            before = signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    if not child:
+        with contextlib.suppress(Exception), os.fdopen(writer, "w", encoding="utf-8") as stream:
+            json.dump(look(), stream)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8") as stream:
+        text = stream.read()
+    status = os.waitpid(child, 0)[1]
+    signal.signal(signal.SIGTERM, before)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return [(name, place, line) for name, place, line in json.loads(text or "[]")]
 
 
 @contextlib.contextmanager

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.summary.writer import event_file_writer
 
@@ -15,8 +19,6 @@ from nndoctor.watching import vigil
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_event_files_grow_and_findings_are_told_once(
@@ -45,3 +47,39 @@ def test_event_files_grow_and_findings_are_told_once(
     assert seen == [[*range(3)], [*range(6)], [*range(9)]]
     assert capsys.readouterr().err.count("non-finite") == 1
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_look_that_fails_has_seen_nothing() -> None:
+    def fail() -> list[tuple[str, str, str]]:
+        raise RuntimeError
+
+    assert vigil._apart(fail) == []
+    assert vigil._apart(lambda: [("a-check", "", "said")]) == [("a-check", "", "said")]
+
+
+@pytest.mark.parametrize("protected", [False, True])
+def test_an_end_in_the_middle_of_a_look(tmp_path: Path, *, protected: bool) -> None:
+    """The process ends with the look; what must not be cut off is not."""
+    done = tmp_path / "done"
+
+    def look() -> list[tuple[str, str, str]]:
+        with vigil._undisturbed() if protected else contextlib.nullcontext():
+            (tmp_path / "begun").touch()
+            time.sleep(1)
+            done.touch()
+        time.sleep(10)
+        return []
+
+    child = os.fork()
+    if not child:
+        vigil._apart(look)
+        os._exit(0)
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.01)
+    began = time.monotonic()
+    os.kill(child, signal.SIGTERM)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGTERM
+    assert done.exists() == protected
+    assert time.monotonic() - began < 8

@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 import nndoctor
+from nndoctor.names import Names
 from nndoctor.recording import FILE_NAME, Recorder, Recording
 from nndoctor.records import (
     Environment,
@@ -37,7 +38,7 @@ from nndoctor.watching.figures import rows
 from nndoctor.watching.keeper import MOST, STEP_FIELDS, Keeper
 from nndoctor.watching.monitor import Monitor
 from nndoctor.watching.pace import Pace
-from nndoctor.watching.samples import SAMPLE, Column, Taken, values_of
+from nndoctor.watching.samples import SAMPLE, Column, Sampler, Taken, values_of
 from nndoctor.watching.script import WatchedRun
 
 
@@ -340,7 +341,7 @@ def stats(*rows_of):
 
 def test_samples_match_torch():
     values = torch.tensor([0.0, 1.0, -3.0, math.nan])
-    (row,) = stats(Taken(0, 7, (Column("weight", "w", 4, 4),), values))
+    (row,) = stats(Taken(0, 7, (Column("weight", "w", 4, 4),), (values,)))
     assert (row.step, row.absmax, row.non_finite, row.zero_share) == (7, 3.0, 1, 0.25)
     assert row.mean == pytest.approx(-2 / 3)
     assert row.std == pytest.approx(values[:3].std(correction=0).item())
@@ -348,8 +349,8 @@ def test_samples_match_torch():
 
 def test_samples_of_many_steps_are_worked_out_as_those_of_one():
     columns = (Column("activation", "a", 8, 8, "Sigmoid"), Column("weight", "w", 3, 3), Column("update", "w", 8, 8))
-    taken = [Taken(0, step, columns, torch.rand(19) - 0.1) for step in range(5)]
-    taken.append(Taken(0, 5, columns[:1], torch.rand(8)))
+    taken = [Taken(0, step, columns, (torch.rand(19) - 0.1,)) for step in range(5)]
+    taken.append(Taken(0, 5, columns[:1], (torch.rand(8),)))
     together, alone = stats(*taken), [row for each in taken for row in stats(each)]
     assert [(r.step, r.kind, r.name) for r in together] == [(r.step, r.kind, r.name) for r in alone]
     for one, other in zip(together, alone, strict=True):
@@ -415,3 +416,55 @@ def test_scores_of_large_batches_are_told_from_a_part_of_them():
     assert kept.prediction.numel() <= 4 * MOST_GUESSES
     assert kept.score() == 1.0
     assert guesses("mse_loss", (prediction, prediction), {}) is None
+
+
+def test_an_update_is_the_optimizers_alone():
+    """Weights that are written to between the steps (clipped, loaded, averaged) are looked at anew before the next."""
+    weight = nn.Parameter(torch.ones(4))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    sampler = Sampler(Names())
+    for by_hand in (1.0, 1.0, 0.0):
+        with torch.no_grad():
+            if by_hand != 1.0:
+                weight.mul_(by_hand)
+        sampler.clear()
+        weight.grad = torch.ones(4)
+        sampler.before(optimizer)
+        optimizer.step()
+        sampler.after(optimizer)
+        [taken] = sampler.taken(0, 0)
+        found = dict(zip((c.kind for c in taken.columns), taken.pieces, strict=True))
+        assert torch.equal(found["update"], torch.full((4,), -0.5))
+        assert torch.equal(found["weight"], weight.detach())
+        assert sampler.changed
+    optimizer.param_groups[0]["lr"] = 0.0
+    sampler.clear()
+    sampler.before(optimizer)
+    optimizer.step()
+    sampler.after(optimizer)
+    assert sampler.changed is False
+
+
+def test_an_output_of_another_shape_or_type_is_taken_as_it_is():
+    """What is known of a layer's last output holds for none that is laid out differently."""
+    layer, sampler = nn.Identity(), Sampler(Names())
+    outputs = [
+        torch.arange(8.0),
+        torch.arange(8.0),
+        torch.arange(6.0),
+        torch.arange(8.0).double(),
+        torch.arange(16.0)[::2],
+        (torch.arange(8.0), None),
+        torch.arange(8.0),
+    ]
+    for output in outputs:
+        sampler.clear()
+        sampler.activation(layer, output)
+        [taken] = sampler.taken(0, 0)
+        first = output[0] if isinstance(output, tuple) else output
+        assert torch.equal(taken.pieces[0], first.float())
+        assert (taken.columns[0].numel, taken.columns[0].length) == (len(first), len(first))
+    sampler.clear()
+    for output in (torch.tensor([1, 2]), None, torch.arange(8.0).to_sparse()):
+        sampler.clear()
+        sampler.activation(layer, output)
