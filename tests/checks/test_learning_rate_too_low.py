@@ -65,19 +65,27 @@ def test_finds_weights_that_hardly_change(ratio):
     assert "1e-0" in finding.message
 
 
-def shrunk(factor, *, kind="SGD", reduction="mean") -> Recording:
+def shrunk(factor, *, kind="SGD", reduction="mean", ratio=1e-8, gradient=1e-3) -> Recording:
     """Return a loop at a usual rate whose losses are multiplied with a constant."""
     tiny = [factor * loss for loss in STILL]
     calls = [LossCall(step=i, function="cross_entropy", value=v, reduction=reduction) for i, v in enumerate(STILL)]
     place = Backward(file="t.py", line=9)
     optimizer = Optimizer(name="SGD#0", type=kind, lr=0.1)
-    return recording(tiny, None, None, *weights(1e-8, lr=0.1), *calls, place, optimizer, rates=[0.1] * 40)
+    return recording(
+        tiny, None, None, *weights(ratio, lr=0.1, gradient=gradient), *calls, place, optimizer, rates=[0.1] * 40
+    )
 
 
 def test_finds_a_loss_that_is_made_tiny():
     [finding] = learning_rate_too_low(shrunk(1e-6))
     assert "multiplied by 1e-06 before `backward`, which makes the rate one of 1e-07" in finding.message
     assert (finding.certain, finding.treatments, finding.where.line) == (True, (), 9)
+
+
+def test_weight_decay_does_not_hide_a_tiny_loss():
+    [finding] = learning_rate_too_low(shrunk(1e-6, ratio=1e-5, gradient=1e-8))
+    assert "over-regularised" in finding.explains
+    assert learning_rate_too_low(shrunk(1e-6, ratio=1e-5, gradient=1e-5)) == []  # after all, the gradient is not tiny
 
 
 def test_a_factor_that_says_nothing():

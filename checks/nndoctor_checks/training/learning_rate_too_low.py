@@ -23,6 +23,7 @@ TINY_ADAPTIVE = 1e-5
 """A hundredth of the usual rate of Adam."""
 WARM_UP = 2.0
 """A learning rate that more than doubles over the observed steps is still being warmed up."""
+SYMPTOMS = ("cannot-overfit-batch", "collapsed-predictions", "fails-on-solvable-data", "update-ratio")
 MANY = 100
 """Steps on one batch of 16 samples in which any network that learns at all gets well below its start."""
 
@@ -32,12 +33,7 @@ MANY = 100
     reason="R36",
     severity=Severity.WARNING,
     needs=[Step],
-    explains=[
-        "cannot-overfit-batch",
-        "collapsed-predictions",
-        "fails-on-solvable-data",
-        "update-ratio",
-    ],
+    explains=SYMPTOMS,
     treatments=["learning-rate-x10", "usual-learning-rate", "learning-rate-x100"],
 )
 def learning_rate_too_low(
@@ -198,11 +194,13 @@ def _typical_ratio(run: Recording, segment: int, factor: float) -> float:
     """Return the median update / weight, or NaN where the learning rate is not to blame for it.
 
     `factor` is what the loss is multiplied with: but for the adaptive ones, the rate in effect is smaller by it. An
-    update too small to change a float32 weight at all is estimated from the rate and the gradient.
+    update too small to change a float32 weight at all is estimated from the rate and the gradient. So is the part of
+    it that is the loss's where a factor makes that small: weight decay, which no factor touches, is most of the rest.
     """
     measured = {n: median(r for _, r in values) for n, values in update_ratios(run, segment).items()}
     sizes = gradient_sizes(run, segment)
     types = {o.name: o.type for o in run.rows(Optimizer)}
+    momenta = {o.name: o.momentum for o in run.rows(Optimizer) if 0 < o.momentum < 1}
     found = []
     for p in matrices(run, segment):
         if p.name not in measured or not p.std > 0 or not sizes.get(p.name, 0.0) > 0:
@@ -210,8 +208,9 @@ def _typical_ratio(run: Recording, segment: int, factor: float) -> float:
         adaptive = any(word in types.get(p.optimizer, "") for word in ADAPTIVE)
         if not 0 < (p.lr if adaptive else p.lr * factor) < (TINY_ADAPTIVE if adaptive else TINY):
             return math.nan
-        estimate = p.lr * (1.0 if adaptive else sizes[p.name]) / p.std
-        found.append(measured[p.name] or estimate)
+        step = 1.0 if adaptive else sizes[p.name] / (1 - momenta.get(p.optimizer, 0.0))
+        estimate, seen = p.lr * step / p.std, measured[p.name]
+        found.append(min(seen or estimate, estimate) if factor < 1 and not adaptive else seen or estimate)
     return middle(found)
 
 
@@ -228,6 +227,7 @@ def _shrunk(run: Recording, segment: int, own: Descent, factor: float, ratio: fl
         evidence=(Measure("factor of the loss", factor, "about 1"), *usual.evidence),
         certain=True,  # both factor and steps are measured
         treatments=(),  # no rate that may be tried makes up for it
+        explains=frozenset({*SYMPTOMS, "over-regularised"}),  # beside a tiny gradient any weight decay is strong
     )
 
 
