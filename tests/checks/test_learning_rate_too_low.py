@@ -173,3 +173,21 @@ def test_a_batch_that_took_long_and_a_range_test_far_above():
     assert learning_rate_too_low(recording(creeps, falling(0.9, steps=60), None, *sweep())) == []  # fitted soon
     assert learning_rate_too_low(recording(creeps, long, None, *sweep(first=-8.5))) == []  # it is not far below
     assert learning_rate_too_low(recording(falling(0.3), long, None, *sweep())) == []  # it moves well enough
+
+
+def test_of_a_warm_up_one_batch_at_the_full_rate_tells():
+    rates = [min(1e-7 * (i + 1), 1e-5) for i in range(300)]
+    long, tenfold = falling(0.3, steps=300), falling(0.9)
+    [finding] = learning_rate_too_low(recording(STILL, long, tenfold, *sweep(), rates=rates))
+    assert "learning rate of 1e-05" in finding.message
+    assert not finding.certain
+    for user, ten, more in (
+        (long, tenfold, sweep(first=-8.5)),  # it is not far below
+        (falling(0.9, steps=300), tenfold, sweep(first=-8.5)),  # the full rate does well
+        (falling(2.7, steps=300), tenfold, sweep()),  # the same, though the range test says otherwise
+        (long, falling(0.1), sweep()),  # ten times gains little
+        (falling(0.03, steps=30), tenfold, sweep()),  # too few steps
+    ):
+        assert learning_rate_too_low(recording(STILL, user, ten, *more, rates=rates)) == []
+    with pytest.raises(Skip):
+        learning_rate_too_low(recording(STILL, long, tenfold, rates=rates))  # no range test

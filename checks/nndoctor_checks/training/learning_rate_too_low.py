@@ -54,7 +54,10 @@ def learning_rate_too_low(
     step, at a rate below 1e-4 (1e-5 for Adam and its like), or that one repeated batch does not move either and in the
     range test (the rate is raised step by step) the loss falls steepest at `far` times the rate. A constant that the
     loss is multiplied with counts as part of the rate, but with Adam and its like, which divide it out again. A rate
-    that is being warmed up is exempt.
+    that is being warmed up is exempt; of the rate that the warm-up leads to, one repeated batch tells: it is reported
+    if the loss of that fell by less than `slow` in as many steps as were watched and by twice that at ten times the
+    rate, and the range test says both that the loss does not begin to fall below ten times the rate and that it falls
+    steepest at `far` times the rate.
 
     A loss that falls, but by less than `slow` of itself, is reported if one repeated batch is not fitted and at ten
     times the rate falls `steeper` times as much in the same number of steps (the descent is still a plane there, and no
@@ -85,13 +88,15 @@ def learning_rate_too_low(
     - [Stanford CS231n, Neural Networks Part 3](https://cs231n.github.io/neural-networks-3/)
     """
     judged = False
-    for segment in dict.fromkeys(s.segment for s in run.rows(Step)):
-        own = descent(run, OBSERVE, segment)
-        if own is None or own.diverged or not own.lr > 0 or _warming(run, segment) or len(own.losses) < 8:
-            continue
-        judged = True
+    for segment, own in _steady(run):
         tried = attempts(run, segment)
         user, tenfold, found = tried.get(OVERFIT), tried.get(TENFOLD), swept(run, segment)
+        if _warming(run, segment):
+            if user and tenfold and found:
+                judged = True
+                yield from _after_warm_up(run, segment, (own, user, tenfold), found, slow, far)
+            continue
+        judged = True
         still = _still(own, moved)
         factor = factor_of(run, own, segment)
         shrunk = factor if 0 < factor < 1 else 1.0
@@ -122,6 +127,14 @@ def learning_rate_too_low(
             yield _finding(run, segment, [own, user], f"{story} at {found.steepest:.1g}", math.nan)
     if not judged:
         raise Skip("no steady training with a known learning rate was seen")
+
+
+def _steady(run: Recording) -> Iterator[tuple[int, Descent]]:
+    """Yield the phases that were watched for some steps at a known rate, and how the loss went there."""
+    for segment in dict.fromkeys(s.segment for s in run.rows(Step)):
+        own = descent(run, OBSERVE, segment)
+        if own is not None and not own.diverged and own.lr > 0 and len(own.losses) >= 8:
+            yield segment, own
 
 
 def _warming(run: Recording, segment: int) -> bool:
@@ -169,6 +182,24 @@ def _fitted_late(own: Descent, user: Descent, found: RateRange, slow: float, far
     """Whether the script's own batches creep, one batch took very long, and the loss falls only far above the rate."""
     above = found.steepest >= far * own.lr and found.begins >= 10 * own.lr
     return above and len(user.losses) >= 2 * MANY and not user.diverged and _fall(own)[0] <= slow * abs(own.start)
+
+
+def _after_warm_up(
+    run: Recording, segment: int, courses: tuple[Descent, Descent, Descent], found: RateRange, slow: float, far: float
+) -> Iterator[Finding]:
+    """Report a full rate at which one repeated batch creeps, though it learns at ten times that.
+
+    The experiments on one batch run at the rate that the warm-up ends with; what the script's own batches do in the
+    meantime says nothing of it.
+    """
+    own, user, tenfold = courses
+    if user.diverged or tenfold.diverged or not user.lr >= own.lr or len(user.losses) < MANY:
+        return
+    learns = _fall(tenfold)[0] >= 2 * slow * abs(user.start)
+    creeps = _fall(_as_long(user, own))[0] <= slow * abs(user.start)
+    below = found.begins >= 10 * user.lr and found.steepest >= far * user.lr
+    if creeps and learns and below and objectives(run, segment) == 1:
+        yield _finding(run, segment, [user, tenfold], _pace(user, tenfold, found), math.nan)
 
 
 def _as_long(course: Descent, other: Descent) -> Descent:
