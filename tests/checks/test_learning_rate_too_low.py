@@ -1,6 +1,7 @@
 """learning-rate-too-low, on courses of the loss typed by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -189,5 +190,17 @@ def test_of_a_warm_up_one_batch_at_the_full_rate_tells():
         (falling(0.03, steps=30), tenfold, sweep()),  # too few steps
     ):
         assert learning_rate_too_low(recording(STILL, user, ten, *more, rates=rates)) == []
+    assert learning_rate_too_low(recording(STILL, long, tenfold, rates=rates)) == []  # no range test
     with pytest.raises(Skip):
-        learning_rate_too_low(recording(STILL, long, tenfold, rates=rates))  # no range test
+        learning_rate_too_low(recording(STILL, rates=rates))  # nothing was tried
+
+
+def test_a_warm_up_to_a_rate_at_which_no_weight_moves():
+    rates = [min(1e-9 * (i + 1), 1e-7) for i in range(100)]
+    still = [2.3] * 100
+    [finding] = learning_rate_too_low(recording(STILL, still, still, *weights(2e-6), rates=rates))
+    assert "2e-06 of their size per step" in finding.message
+    assert learning_rate_too_low(recording(STILL, still, still, *weights(2e-4), rates=rates)) == []  # they do move
+    assert learning_rate_too_low(recording(STILL, falling(0.3), still, *weights(2e-6), rates=rates)) == []
+    loaded = [replace(r, loaded=True) if isinstance(r, Parameter) else r for r in weights(2e-6)]
+    assert learning_rate_too_low(recording(STILL, still, still, *loaded, rates=rates)) == []

@@ -24,6 +24,10 @@ TINY_ADAPTIVE = 1e-5
 WARM_UP = 2.0
 """A learning rate that more than doubles over the observed steps is still being warmed up."""
 SYMPTOMS = ("cannot-overfit-batch", "collapsed-predictions", "fails-on-solvable-data", "update-ratio")
+WHOLE_WAY = 1e-3
+"""All steps together, in the size of the weights: a network of which all weights moved by less is the same network."""
+TOP = 0.9
+"""Of the highest rate that was seen: the rate of an experiment that stands for the end of a warm-up."""
 MANY = 100
 """Steps on one batch of 16 samples in which any network that learns at all gets well below its start."""
 
@@ -54,10 +58,11 @@ def learning_rate_too_low(
     step, at a rate below 1e-4 (1e-5 for Adam and its like), or that one repeated batch does not move either and in the
     range test (the rate is raised step by step) the loss falls steepest at `far` times the rate. A constant that the
     loss is multiplied with counts as part of the rate, but with Adam and its like, which divide it out again. A rate
-    that is being warmed up is exempt; of the rate that the warm-up leads to, one repeated batch tells: it is reported
-    if the loss of that fell by less than `slow` in as many steps as were watched and by twice that at ten times the
-    rate, and the range test says both that the loss does not begin to fall below ten times the rate and that it falls
-    steepest at `far` times the rate.
+    that is being warmed up is exempt; of the rate that the warm-up leads to, one repeated batch tells. It is reported
+    if the loss of that stays where it is, at a rate below 1e-4 (1e-5 for Adam) at which all weights move by less than a
+    thousandth of their size on the whole way; or if it fell by less than `slow` in as many steps as were watched and by
+    twice that at ten times the rate, and the range test says both that the loss does not begin to fall below ten times
+    the rate and that it falls steepest at `far` times the rate.
 
     A loss that falls, but by less than `slow` of itself, is reported if one repeated batch is not fitted and at ten
     times the rate falls `steeper` times as much in the same number of steps (the descent is still a plane there, and no
@@ -92,9 +97,9 @@ def learning_rate_too_low(
         tried = attempts(run, segment)
         user, tenfold, found = tried.get(OVERFIT), tried.get(TENFOLD), swept(run, segment)
         if _warming(run, segment):
-            if user and tenfold and found:
+            if user and tenfold:
                 judged = True
-                yield from _after_warm_up(run, segment, (own, user, tenfold), found, slow, far)
+                yield from _after_warm_up(run, segment, (own, user, tenfold), found, (moved, slow, far))
             continue
         judged = True
         still = _still(own, moved)
@@ -185,20 +190,29 @@ def _fitted_late(own: Descent, user: Descent, found: RateRange, slow: float, far
 
 
 def _after_warm_up(
-    run: Recording, segment: int, courses: tuple[Descent, Descent, Descent], found: RateRange, slow: float, far: float
+    run: Recording,
+    segment: int,
+    courses: tuple[Descent, Descent, Descent],
+    found: RateRange | None,
+    limits: tuple[float, float, float],
 ) -> Iterator[Finding]:
-    """Report a full rate at which one repeated batch creeps, though it learns at ten times that.
+    """Report a full rate at which one repeated batch stays where it is, or creeps though it learns at ten times that.
 
     The experiments on one batch run at the rate that the warm-up ends with; what the script's own batches do in the
     meantime says nothing of it.
     """
-    own, user, tenfold = courses
-    if user.diverged or tenfold.diverged or not user.lr >= own.lr or len(user.losses) < MANY:
+    (own, user, tenfold), (moved, slow, far) = courses, limits
+    if user.diverged or tenfold.diverged or not user.lr >= TOP * own.lr or objectives(run, segment) > 1:
+        return
+    ratio = math.nan if any(p.loaded for p in matrices(run, segment)) else _typical_ratio(run, segment, 1.0)
+    if ratio * len(user.losses) < WHOLE_WAY and _still(user, moved) and len(user.losses) >= MANY / 2:
+        story = f"all weights change by about {ratio:.1g} of their size per step"
+        yield _finding(run, segment, [user, tenfold], story, ratio)
         return
     learns = _fall(tenfold)[0] >= 2 * slow * abs(user.start)
-    creeps = _fall(_as_long(user, own))[0] <= slow * abs(user.start)
-    below = found.begins >= 10 * user.lr and found.steepest >= far * user.lr
-    if creeps and learns and below and objectives(run, segment) == 1:
+    creeps = len(user.losses) >= MANY and _fall(_as_long(user, own))[0] <= slow * abs(user.start)
+    below = found is not None and found.begins >= 10 * user.lr and found.steepest >= far * user.lr
+    if creeps and learns and below:
         yield _finding(run, segment, [user, tenfold], _pace(user, tenfold, found), math.nan)
 
 
