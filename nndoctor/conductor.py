@@ -150,6 +150,8 @@ class Conductor(Callbacks):
     def boundary(self) -> None:
         """One training iteration is over and the next is about to begin."""
         self.ending.insist()
+        if self.coasting and not self._open:
+            self.session.tell("new_data")  # after an epoch that was cut short: what ran since belongs to no iteration
         self.finish_step()
         if self.state == "diet":
             self._advance()

@@ -58,8 +58,8 @@ def nll_of_logits(source: Source) -> None:
 @fault("softmax-over-batch", "softmax-wrong-dim")
 def softmax_over_batch(source: Source) -> None:
     """The log-softmax before the negative log-likelihood goes over the batch."""
-    if not is_classifier(source):
-        return
+    if not is_classifier(source) or not all(step.call for step in source.steps()):
+        return  # else the log-softmax would find no place, and the fault would be another
     nll_of_logits(source)
     wrap_outputs(source, "torch.log_softmax(", ", dim=0)")
 

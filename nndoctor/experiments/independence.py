@@ -29,7 +29,11 @@ CHANGED = 1e-4
 
 
 def independence(name: str, call: Call, batch_size: int, *, from_loader: bool) -> Iterator[Independence]:
-    """Yield a row for every input leaf of the model's call that has the batch as a dimension."""
+    """Yield a row for every input leaf of the model's call that has the batch as a dimension.
+
+    Where it is not known how many samples a batch holds (lists of samples, a single one), only the whole input is
+    exchanged, and only numbers that noise can be added to: tokens may come in an order that does not matter.
+    """
     file, line, function = call.place
     arguments = (call.args, call.kwargs)
     tensors = [(path, t) for path, t in leaves(arguments) if not t.requires_grad and t.dim() > 0 and t.numel() > 0]
@@ -37,11 +41,14 @@ def independence(name: str, call: Call, batch_size: int, *, from_loader: bool) -
     graph_like = len(tensors) > 1 and any(
         batch_size not in t.shape or (t.dim() == 2 and t.shape[0] == t.shape[1]) for _, t in tensors
     )
+    whole = batch_size < 2
+    if whole and not all(tensor.is_floating_point() for _, tensor in tensors):
+        return
     with undisturbed(call.module):
         set_mode(call.module, training=False)
         for path, tensor in tensors:
-            dims = [d for d, size in enumerate(tensor.shape) if size == batch_size]
-            if not dims or batch_size < 2:
+            dims = [0] if whole else [d for d, size in enumerate(tensor.shape) if size == batch_size]
+            if not dims:
                 continue
             row = Independence(
                 module=name,
@@ -49,13 +56,13 @@ def independence(name: str, call: Call, batch_size: int, *, from_loader: bool) -
                 batch_size=batch_size,
                 input_dim=dims[0],
                 graph_like=graph_like,
-                from_loader=from_loader and dims[0] == 0,
+                from_loader=from_loader and dims[0] == 0 and not whole,
                 file=file,
                 line=line,
                 function=function,
             )
             try:
-                yield _judged(row, call, arguments, tensor)
+                yield _judged(row, call, arguments, tensor, whole=whole)
             except Exception as error:  # noqa: BLE001 - a model that cannot be called again is no fault
                 yield replace(row, why=f"{type(error).__name__}: {error}")
 
@@ -85,7 +92,7 @@ def _depends(row: Independence, call: Call) -> bool:
     return difference(outputs(call.module, args, kwargs, seed), before) != 0.0
 
 
-def _judged(row: Independence, call: Call, arguments: tuple[Any, Any], tensor: Tensor) -> Independence:
+def _judged(row: Independence, call: Call, arguments: tuple[Any, Any], tensor: Tensor, *, whole: bool) -> Independence:
     seed = RandomState()
 
     def run(changed: Tensor) -> list[Tensor]:
@@ -97,8 +104,9 @@ def _judged(row: Independence, call: Call, arguments: tuple[Any, Any], tensor: T
         return replace(row, why="the output is not finite, or no tensor")
     if difference(run(tensor), base) != 0.0:
         return replace(row, why="the output differs from call to call")
-    whole = difference(run(_another(tensor, row.input_dim, everything=True)), base)
-    row = replace(row, depends=whole != 0.0)
+    row = replace(row, depends=difference(run(_another(tensor, row.input_dim, everything=True)), base) != 0.0)
+    if whole:
+        return row
     before = [_by_sample(t, row.batch_size) for t in base]
     after = [_by_sample(t, row.batch_size) for t in run(_another(tensor, row.input_dim, everything=False))]
     pairs = [

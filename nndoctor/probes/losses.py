@@ -37,9 +37,23 @@ OTHER = frozenset(
         "triplet_margin_with_distance_loss",
         "multilabel_margin_loss",
         "multilabel_soft_margin_loss",
+        "linear_cross_entropy",
     }
 )
 FUNCTIONS = CLASS | BINARY | REGRESSION | OTHER
+_PAIR = ("input1", "input2", "target")
+_TRIPLET = ("anchor", "positive", "negative")
+COMPARED = {
+    "ctc_loss": ("log_probs", "targets"),
+    "cosine_embedding_loss": _PAIR,
+    "linear_cross_entropy": ("input", "linear_weight", "target"),
+    "margin_ranking_loss": _PAIR,
+    "triplet_margin_loss": _TRIPLET,
+    "triplet_margin_with_distance_loss": _TRIPLET,
+}
+"""The names of the tensors that a loss compares, in their order, where they are not `input` and `target`."""
+WEIGHTED = frozenset({"cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits"})
+"""Losses whose third argument is a weight; that of `ctc_loss` is lengths, that of `gaussian_nll_loss` a variance."""
 DIFFERENCES = {"sub": "sub", "__sub__": "sub", "rsub": "sub", "__rsub__": "sub", "subtract": "sub"}
 PRODUCTS = {"mul": "mul", "__mul__": "mul", "__rmul__": "mul", "multiply": "mul"}
 PICKS = {"gather": "gather", "__getitem__": "getitem"}
@@ -76,9 +90,8 @@ class Losses(Listener):
         if len(self._rows) >= MOST_CALLS:
             return
         if name in FUNCTIONS:
-            tensors = [*args[:2], *(kwargs[k] for k in ("input", "target") if k in kwargs)]
-            if len(tensors) >= 2 and all(isinstance(t, Tensor) for t in tensors[:2]):
-                self._function(name, tensors[0], tensors[1], kwargs, args, output)
+            if given := compared(name, args, kwargs):
+                self._function(name, *given, kwargs, args, output)
         elif not self.session.stack and isinstance(output, Tensor):
             self._by_hand(name, args, output)
 
@@ -111,30 +124,38 @@ class Losses(Listener):
         self.era.hold(settle, grad=grad)
 
     def _function(
-        self, name: str, prediction: Tensor, target: Tensor, kwargs: dict[str, Any], args: tuple[Any, ...], output: Any
+        self,
+        name: str,
+        predictions: list[Tensor],
+        target: Tensor | None,
+        kwargs: dict[str, Any],
+        args: tuple[Any, ...],
+        output: Any,
     ) -> None:
         file, line, _ = user_place()
+        prediction = next((p for p in predictions if p.requires_grad), predictions[0])
         grad = prediction.requires_grad or not isinstance(output, Tensor) or output.requires_grad
-        weight = kwargs.get("weight", args[2] if len(args) > 2 else None)
+        weight = kwargs.get("weight", args[2] if len(args) > 2 and name in WEIGHTED else None)
         smoothing = float(kwargs.get("label_smoothing", 0.0) or 0.0)
-        self.batches.is_target(target)
+        if target is not None:
+            self.batches.is_target(target)
         row = LossCall(
             split=TRAIN,
             index=len(self._rows),
             function=name,
             module=self._inside(file, line),
             input_shape=tuple(prediction.shape),
-            target_shape=tuple(target.shape),
+            target_shape=tuple(target.shape) if target is not None else (),
             input_dtype=str(prediction.dtype).removeprefix("torch."),
-            target_dtype=str(target.dtype).removeprefix("torch."),
+            target_dtype=str(target.dtype).removeprefix("torch.") if target is not None else "",
             requires_grad=prediction.requires_grad,
-            target_requires_grad=target.requires_grad,
+            target_requires_grad=target is not None and target.requires_grad,
             graph=graph.chain(prediction),
             value=float(output) if isinstance(output, Tensor) and output.numel() == 1 else math.nan,
             weighted=weight is not None or kwargs.get("pos_weight") is not None,
             label_smoothing=smoothing,
-            reduction=str(kwargs.get("reduction", "mean")),
-            target_is_input=self.batches.is_input(target),
+            reduction=_reduction(kwargs),
+            target_is_input=target is not None and self.batches.is_input(target),
             file=file,
             line=line,
         )
@@ -186,6 +207,24 @@ class Losses(Listener):
             return path
         first = self._rebuilt.setdefault((kind, file, line), path)
         return path if self.session.names.is_alive(first) else first
+
+
+def compared(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Tensor], Tensor | None] | None:
+    """Return what a loss judges, and the target that it compares it with, if it has one. None: these are no tensors."""
+    names = COMPARED.get(name, ("input", "target"))
+    given = [*args[: len(names)], *(kwargs[k] for k in names[len(args) :] if k in kwargs)]
+    if len(given) != len(names) or not all(isinstance(t, Tensor) for t in given):
+        return None
+    return (given, None) if names is _TRIPLET else (given[:-1], given[-1])
+
+
+def _reduction(kwargs: dict[str, Any]) -> str:
+    """Return how a loss is reduced; `reduce` and `size_average` are the old names of it."""
+    if kwargs.get("reduce") is False:
+        return "none"
+    if kwargs.get("size_average") is False:
+        return "sum"
+    return str(kwargs.get("reduction", "mean"))
 
 
 def _meeting(args: tuple[Any, ...]) -> tuple[Tensor, Tensor] | None:

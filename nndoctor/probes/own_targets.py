@@ -11,12 +11,11 @@ from torch.utils.weak import WeakIdKeyDictionary
 from nndoctor.feeds.tree import leaves
 from nndoctor.fingerprint import SAMPLE, content_hash, strided
 from nndoctor.places import user_place
-from nndoctor.probes.losses import BINARY, CLASS, REGRESSION
+from nndoctor.probes.losses import CLASS, FUNCTIONS, compared
 from nndoctor.records import OBSERVE
 from nndoctor.records.objective import LossTarget
 from nndoctor.session import Call, Listener, Session
 
-LOSSES = CLASS | BINARY | REGRESSION
 ANSWERS = frozenset(
     {
         "argmax",
@@ -75,7 +74,7 @@ class OwnTargets(Listener):
         """Follow answers from the scores to a loss."""
         if self.session.experiment != OBSERVE:
             return
-        if name in LOSSES:
+        if name in FUNCTIONS:
             self._loss(name, args, kwargs, output)
         elif name in ANSWERS and not self.session.stack and args and isinstance(args[0], Tensor):
             origin = self._origin_of(args[0])
@@ -106,10 +105,11 @@ class OwnTargets(Listener):
         return self._passes.get(tensor.data_ptr(), (tensor.data_ptr(),))
 
     def _loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        given = [*args[:2], *(kwargs[k] for k in ("input", "target") if k in kwargs)]
-        if len(given) < 2 or not all(isinstance(t, Tensor) for t in given[:2]) or len(self._rows) >= MOST_CALLS:
+        given = compared(name, args, kwargs)
+        target = given[1] if given else None
+        if given is None or target is None or len(self._rows) >= MOST_CALLS:
             return
-        prediction, target = given[:2]
+        prediction = given[0][0]
         if not prediction.requires_grad or target.requires_grad or target.numel() > MOST_VALUES:
             return
         file, line, _ = user_place()

@@ -17,10 +17,12 @@ TOLERANCE = 1e-3
 """How far rows may be from summing to one: float16 rounding over a few hundred classes stays below."""
 
 
-def scored(row: LossCall, prediction: Tensor, target: Tensor, ignore: int) -> LossCall:
+def scored(row: LossCall, prediction: Tensor, target: Tensor | None, ignore: int) -> LossCall:
     """Return the row with its measured fields filled in. Shapes that do not fit leave them as they are."""
-    prediction, target = prediction.detach(), target.detach()
+    prediction, target = prediction.detach(), None if target is None else target.detach()
     row = _described(row, prediction, target)
+    if target is None:
+        return row
     if row.function in ("cross_entropy", "nll_loss", "multi_margin_loss"):
         return _classes(row, prediction, target, ignore)
     if row.function in {"getitem", "gather"}:
@@ -56,10 +58,10 @@ def _log_likelihood(row: LossCall, prediction: Tensor, target: Tensor) -> LossCa
     )
 
 
-def _described(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
+def _described(row: LossCall, prediction: Tensor, target: Tensor | None) -> LossCall:
     if not prediction.is_floating_point() or prediction.numel() == 0:
         return row
-    rows = _as_rows(prediction)
+    rows = _as_rows(prediction, classes=-1 if row.function == "ctc_loss" else 1)
     low, high = (float(v) for v in torch.aminmax(rows))
     unit = low >= -1e-6 and high <= 1 + 1e-6
     probabilities = logs = False
@@ -67,28 +69,33 @@ def _described(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
         sums = rows.sum(dim=1)
         probabilities = unit and bool(((sums - 1).abs() <= TOLERANCE).all())
         logs = high <= 1e-6 and bool((rows.logsumexp(dim=1).abs() <= 10 * TOLERANCE).all())
-    numbers = target.float() if target.numel() else torch.zeros(1)
-    return replace(
+    row = replace(
         row,
         unit_interval=unit,
         probabilities=probabilities,
         log_probabilities=logs,
+        input_min=low,
+        input_max=high,
+    )
+    if target is None:
+        return row
+    numbers = target.float() if target.numel() else torch.zeros(1)
+    return replace(
+        row,
         target_min=float(numbers.min()),
         target_max=float(numbers.max()),
         target_integral=target.numel() > 0 and bool((numbers == numbers.round()).all()),
-        input_min=low,
-        input_max=high,
         target_mean=float(numbers.mean()),
     )
 
 
-def _as_rows(prediction: Tensor) -> Tensor:
-    """Return a sample of the prediction as (rows, classes) in float32; the class dimension is 1, or 0 for a vector."""
+def _as_rows(prediction: Tensor, classes: int = 1) -> Tensor:
+    """Return a sample of the prediction as (rows, classes) in float32; a vector is one row."""
     values = prediction.float()
     if values.dim() <= 1:
         return values.reshape(1, -1)
     if values.dim() > 2:
-        values = values.movedim(1, -1).reshape(-1, values.shape[1])
+        values = values.movedim(classes, -1).reshape(-1, values.shape[classes])
     return values[:MOST_ROWS]
 
 
@@ -112,13 +119,14 @@ def _classes(row: LossCall, prediction: Tensor, target: Tensor, ignore: int) -> 
     shares = torch.unique(labels, return_counts=True)[1].float() / labels.numel()
     known = hard and row.label_smoothing == 0 and (row.function != "nll_loss" or row.log_probabilities)
     floor = 0.0 if known else math.nan
+    likelihood = row.function != "multi_margin_loss"  # a margin is no likelihood, and has no entropy for its prior
     return replace(
         row,
         metric="accuracy",
         score=float((predicted == labels).float().mean()),
         chance=float(shares.max()),
-        prior_loss=float(-(shares * shares.log()).sum()),
-        uniform_loss=math.log(max(count, 1)),
+        prior_loss=float(-(shares * shares.log()).sum()) if likelihood else math.nan,
+        uniform_loss=math.log(max(count, 1)) if likelihood else math.nan,
         classes=count,
         distinct_predictions=int(torch.unique(predicted).numel()),
         distinct_targets=int(shares.numel()),
@@ -137,8 +145,9 @@ def _picked(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
 def _binary(row: LossCall, prediction: Tensor, target: Tensor) -> LossCall:
     if prediction.shape != target.shape:
         return row
-    hard = bool(((target == 0) | (target == 1)).all())
-    base = float(target.float().mean())
+    low = -1 if row.function == "soft_margin_loss" else 0
+    hard = bool(((target == low) | (target == 1)).all())
+    base = float((target == 1).float().mean() if hard else target.float().mean())
     prior = -sum(p * math.log(p) for p in (base, 1 - base) if 0 < p < 1)
     row = replace(row, prior_loss=prior, uniform_loss=math.log(2), floor=0.0 if hard else math.nan, classes=2)
     if not hard:

@@ -3,7 +3,7 @@
 import pytest
 
 from nndoctor import Recording, Severity
-from nndoctor.records import COAST, OBSERVE, VALIDATION, Forwards, Parameter, Record, Step
+from nndoctor.records import COAST, OBSERVE, VALIDATION, Forwards, OptimizerStep, Parameter, Record, Step
 from nndoctor_checks.training.eval_mode_in_training import eval_mode_in_training
 
 
@@ -33,6 +33,13 @@ def test_finds_it_in_later_epochs():
     [finding] = eval_mode_in_training(Recording.of(rows))
     assert "second epoch" in finding.message
     assert finding.severity is Severity.ERROR
+
+
+def test_a_loader_that_is_made_anew_for_each_epoch():
+    later = [OptimizerStep(experiment=COAST, step=i) for i in range(2)]
+    rows = [ran(training=True), ran(training=False, calls=2, experiment=COAST), *steps(), *later]
+    [finding] = eval_mode_in_training(Recording.of(rows))
+    assert "second epoch" in finding.message
 
 
 def test_finds_it_within_the_observed_steps():

@@ -53,6 +53,39 @@ def test_is_silent(run):
     assert initialisation_scale(run) == []
 
 
+def recurrent(gain: float, state: float, *, loaded: bool = False) -> Recording:
+    weight = Parameter(
+        name="rnn.weight_hh_l0", module="rnn", module_type="LSTM", shape=(256, 64), numel=256 * 64, fan_in=64,
+        fan_out=256, std=gain / 8, loaded=loaded,
+    )  # fmt: skip
+    return Recording.of([weight, TensorStats(name="rnn", type="LSTM", std=state, mean=0.0)])
+
+
+def test_finds_recurrent_weights_that_saturate_the_gates():
+    [finding] = initialisation_scale(recurrent(28.0, 0.6))
+    assert "rnn.weight_hh_l0" in finding.message
+    assert "28 times" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("gain", "state"),
+    [
+        pytest.param(0.577, 0.1, id="PyTorch's own"),
+        pytest.param(1.0, 0.9, id="orthogonal, a state near 1"),
+        pytest.param(2.2, 0.9, id="uniform(-0.1, 0.1) of a wide language model"),
+        pytest.param(28.0, 0.01, id="the state is small enough"),
+        pytest.param(28.0, math.nan, id="the state is not known"),
+    ],
+)
+def test_healthy_recurrent_weights(gain, state):
+    assert initialisation_scale(recurrent(gain, state)) == []
+
+
+def test_loaded_recurrent_weights_are_not_judged():
+    with pytest.raises(Skip):
+        initialisation_scale(recurrent(28.0, 0.6, loaded=True))
+
+
 @pytest.mark.parametrize("fields", [{"loaded": True}, {"module_type": "Embedding"}, {"std": 0.0}])
 def test_does_not_judge_others(fields):
     stds = [fields.pop("std", 1.0)] * 4

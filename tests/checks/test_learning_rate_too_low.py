@@ -1,6 +1,7 @@
 """learning-rate-too-low, on courses of the loss typed by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -65,19 +66,27 @@ def test_finds_weights_that_hardly_change(ratio):
     assert "1e-0" in finding.message
 
 
-def shrunk(factor, *, kind="SGD", reduction="mean") -> Recording:
+def shrunk(factor, *, kind="SGD", reduction="mean", ratio=1e-8, gradient=1e-3) -> Recording:
     """Return a loop at a usual rate whose losses are multiplied with a constant."""
     tiny = [factor * loss for loss in STILL]
     calls = [LossCall(step=i, function="cross_entropy", value=v, reduction=reduction) for i, v in enumerate(STILL)]
     place = Backward(file="t.py", line=9)
     optimizer = Optimizer(name="SGD#0", type=kind, lr=0.1)
-    return recording(tiny, None, None, *weights(1e-8, lr=0.1), *calls, place, optimizer, rates=[0.1] * 40)
+    return recording(
+        tiny, None, None, *weights(ratio, lr=0.1, gradient=gradient), *calls, place, optimizer, rates=[0.1] * 40
+    )
 
 
 def test_finds_a_loss_that_is_made_tiny():
     [finding] = learning_rate_too_low(shrunk(1e-6))
     assert "multiplied by 1e-06 before `backward`, which makes the rate one of 1e-07" in finding.message
     assert (finding.certain, finding.treatments, finding.where.line) == (True, (), 9)
+
+
+def test_weight_decay_does_not_hide_a_tiny_loss():
+    [finding] = learning_rate_too_low(shrunk(1e-6, ratio=1e-5, gradient=1e-8))
+    assert "over-regularised" in (finding.explains or ())
+    assert learning_rate_too_low(shrunk(1e-6, ratio=1e-5, gradient=1e-5)) == []  # after all, the gradient is not tiny
 
 
 def test_a_factor_that_says_nothing():
@@ -165,3 +174,33 @@ def test_a_batch_that_took_long_and_a_range_test_far_above():
     assert learning_rate_too_low(recording(creeps, falling(0.9, steps=60), None, *sweep())) == []  # fitted soon
     assert learning_rate_too_low(recording(creeps, long, None, *sweep(first=-8.5))) == []  # it is not far below
     assert learning_rate_too_low(recording(falling(0.3), long, None, *sweep())) == []  # it moves well enough
+
+
+def test_of_a_warm_up_one_batch_at_the_full_rate_tells():
+    rates = [min(1e-7 * (i + 1), 1e-5) for i in range(300)]
+    long, tenfold = falling(0.3, steps=300), falling(0.9)
+    [finding] = learning_rate_too_low(recording(STILL, long, tenfold, *sweep(), rates=rates))
+    assert "learning rate of 1e-05" in finding.message
+    assert not finding.certain
+    for user, ten, more in (
+        (long, tenfold, sweep(first=-8.5)),  # it is not far below
+        (falling(0.9, steps=300), tenfold, sweep(first=-8.5)),  # the full rate does well
+        (falling(2.7, steps=300), tenfold, sweep()),  # the same, though the range test says otherwise
+        (long, falling(0.1), sweep()),  # ten times gains little
+        (falling(0.03, steps=30), tenfold, sweep()),  # too few steps
+    ):
+        assert learning_rate_too_low(recording(STILL, user, ten, *more, rates=rates)) == []
+    assert learning_rate_too_low(recording(STILL, long, tenfold, rates=rates)) == []  # no range test
+    with pytest.raises(Skip):
+        learning_rate_too_low(recording(STILL, rates=rates))  # nothing was tried
+
+
+def test_a_warm_up_to_a_rate_at_which_no_weight_moves():
+    rates = [min(1e-9 * (i + 1), 1e-7) for i in range(100)]
+    still = [2.3] * 100
+    [finding] = learning_rate_too_low(recording(STILL, still, still, *weights(2e-6), rates=rates))
+    assert "2e-06 of their size per step" in finding.message
+    assert learning_rate_too_low(recording(STILL, still, still, *weights(2e-4), rates=rates)) == []  # they do move
+    assert learning_rate_too_low(recording(STILL, falling(0.3), still, *weights(2e-6), rates=rates)) == []
+    loaded = [replace(r, loaded=True) if isinstance(r, Parameter) else r for r in weights(2e-6)]
+    assert learning_rate_too_low(recording(STILL, still, still, *loaded, rates=rates)) == []

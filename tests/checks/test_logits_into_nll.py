@@ -25,6 +25,13 @@ def test_reports_probabilities_in_other_words() -> None:
     assert "probabilities, not log-probabilities" in finding.message
 
 
+def test_ctc_wants_log_probabilities_too() -> None:
+    [finding] = logits_into_nll(Recording.of([replace(CALL, function="ctc_loss", value=2.0)]))
+    assert "calls of ctc_loss got raw outputs" in finding.message
+    assert "`ctc_loss`" in finding.advice
+    assert finding.treatments == ()
+
+
 def test_an_unknown_graph_and_a_positive_loss_is_a_warning() -> None:
     [finding] = logits_into_nll(Recording.of([replace(CALL, graph=(), value=2.0)]))
     assert finding.severity is Severity.WARNING

@@ -47,6 +47,21 @@ def test_a_negated_loss() -> None:
     assert str(finding.where) == "a.py:4"
 
 
+@pytest.mark.parametrize(
+    "function",
+    ["hinge_embedding_loss", "triplet_margin_loss", "multi_margin_loss", "soft_margin_loss", "gaussian_nll_loss"],
+)
+def test_other_losses_that_are_smaller_the_better(function: str) -> None:
+    [finding] = found(*run(function=function))
+    assert f"maximises {function}" in finding.message
+
+
+def test_a_density_is_judged_below_zero_as_well() -> None:
+    falling = [-0.55 + 0.1 * i for i in range(8)]
+    assert found(*run(-1.0, "gaussian_nll_loss", falling))
+    assert not found(*run(1.0, "gaussian_nll_loss", [-v for v in falling]))
+
+
 def test_scaled_too() -> None:
     assert found(*run(-0.25))
 
@@ -78,6 +93,9 @@ def with_penalty() -> list[Record]:
         pytest.param([*run(), Experiment(name=OVERFIT, objectives=2)], id="a generator against its discriminator"),
         pytest.param(run(function="kl_div"), id="a divergence may be maximised"),
         pytest.param(run(function="nll_loss"), id="no log-probabilities: another check"),
+        pytest.param(run(function="ctc_loss"), id="ctc without log-probabilities: another check"),
+        pytest.param(run(function="poisson_nll_loss"), id="counts that are not known to be counts"),
+        pytest.param(run(1.0, "gaussian_nll_loss", [-v for v in RISING]), id="a likelihood of a density above one"),
         pytest.param(run(values=RISING[:4]), id="too few steps"),
         pytest.param(run(values=[math.nan] * 8), id="NaN"),
         pytest.param(

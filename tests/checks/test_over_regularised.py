@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from nndoctor import Recording, Skip
-from nndoctor.records import Optimizer, Parameter, TensorStats
+from nndoctor import Recording, Severity, Skip
+from nndoctor.records import LossCall, Optimizer, Parameter, Step, TensorStats
 from nndoctor_checks.training.over_regularised import over_regularised
 
 
@@ -26,6 +26,16 @@ def test_finds_decay_above_the_gradient():
 def test_takes_decoupled_decay_off_the_update():
     [finding] = over_regularised(Recording.of(rows(1.0, kind="AdamW", decay=0.5, update=0.0052)))
     assert "AdamW" in finding.advice
+
+
+def test_a_tiny_factor_of_the_loss_is_the_cause_and_the_decay_a_note():
+    tiny = [Step(step=i, loss=1e-3 * (2 + i), backwards=1) for i in range(8)]
+    calls = [LossCall(step=i, function="cross_entropy", value=2.0 + i) for i in range(8)]
+    [finding] = over_regularised(Recording.of([*rows(1e-6, decay=1e-4), *tiny, *calls]))
+    assert finding.severity is Severity.NOTE
+    assert "multiplied by 0.001" in finding.message
+    [finding] = over_regularised(Recording.of([*rows(1e-6, decay=0.1), *tiny, *calls]))
+    assert finding.severity is None  # without the factor, too
 
 
 @pytest.mark.parametrize(

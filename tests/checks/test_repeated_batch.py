@@ -149,6 +149,33 @@ def listed(
     return rows
 
 
+def beside(*contents: str, first: int = 1) -> list[Record]:
+    """A second loss of the same steps, at another place; the engine saw `first` iterations as one."""
+    rows: list[Record] = []
+    for i, content in enumerate(contents):
+        known = {"step": i, "function": "cross_entropy", "line": 9}
+        rows.append(LossTarget(content=content, **known))
+        mean = 0.1 * ord(content)
+        call = LossCall(input_shape=(30, 4), target_min=0.0, target_max=3.0, target_mean=mean, target_integral=True,
+                        distinct_targets=4, **known)  # fmt: skip
+        rows += [call] * (first if i == 0 else 1)
+    return rows
+
+
+def test_all_losses_of_a_step_must_say_so() -> None:
+    [finding] = found(*listed(*"a" * 40), *beside(*"a" * 40))
+    assert finding.severity is None
+    assert not found(*listed(*"a" * 40), *beside(*"ab" * 20))
+
+
+def test_iterations_that_were_taken_for_one_are_counted() -> None:
+    turn = [*"a" * 21, *"b" * 19]
+    late = [replace(r, optimizer_steps=27) if isinstance(r, Step) and r.step == 0 else r for r in listed(*turn)]
+    [finding] = found(*late, *beside(*turn, first=12))  # 27 + 20 are the loader's 47 batches
+    assert "47 steps in a row" in finding.message
+    assert not found(*listed(*turn), *beside(*turn))
+
+
 def test_a_list_of_one_batch_is_known_by_its_target() -> None:
     [finding] = found(*listed(*"a" * 40))
     assert finding.severity is None

@@ -35,6 +35,8 @@ def call(function: str, **wishes: object) -> LossCall:
         pytest.param(call("kl_div", input_max=3.1), "values up to 3.1", id="kl of logits"),
         pytest.param(call("binary_cross_entropy_with_logits", target_max=4.0), "gets 4 as target", id="classes"),
         pytest.param(call("binary_cross_entropy_with_logits", target_min=-1.0), "gets -1 as target", id="signs"),
+        pytest.param(call("soft_margin_loss"), "gets 0 and 1 as targets; it knows 1 and -1", id="soft margin"),
+        pytest.param(call("hinge_embedding_loss"), "gets 0 and 1 as targets; it knows 1 and -1", id="hinge"),
     ],
 )
 def test_finds(sick: LossCall, text: str) -> None:
@@ -42,6 +44,13 @@ def test_finds(sick: LossCall, text: str) -> None:
     assert text in finding.message
     assert finding.severity is None
     assert str(finding.where) == "a.py:7"
+
+
+def test_a_pair_may_be_masked_with_zero() -> None:
+    [finding] = found(call("margin_ranking_loss"))
+    assert finding.severity is Severity.WARNING
+    assert not found(call("cosine_embedding_loss", target_min=-1.0))
+    assert not found(call("soft_margin_loss", target_min=-1.0))
 
 
 @pytest.mark.parametrize("function", ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -37,3 +38,34 @@ def test_at_the_end_and_at_the_start(record: Any, enters: str, dies: str, expect
     [row] = run.rows(Independence)
     assert (row.depends, row.depended) == expected
     assert not row.why
+
+
+LISTS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 16), nn.Linear(16, 2)
+
+    def forward(self, x):
+        return self.last(F.relu(self.first(ENTERS)))
+
+def collate(batch):
+    return torch.stack([x for x, _ in batch]), [{"label": y[None], "scale": torch.ones(1)} for _, y in batch]
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for x, targets in DataLoader(data, batch_size=12, collate_fn=collate):
+    optimizer.zero_grad()
+    F.cross_entropy(model(x), torch.cat([t["label"] for t in targets])).backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(("enters", "depends"), [("x", True), ("x * 0", False)])
+def test_targets_in_a_list_of_samples(record: Any, enters: str, depends: bool) -> None:  # noqa: FBT001
+    run = record(LISTS.replace("ENTERS", enters), steps=6, budget=2.0)
+    [row] = run.rows(Independence)
+    assert (row.depends, row.depended) == (depends, False)
+    assert not row.why
+    assert math.isnan(row.mixed)
+    assert not row.from_loader

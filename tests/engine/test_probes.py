@@ -208,3 +208,25 @@ def test_nan_weights_and_nan_data_are_named_as_such(record: Record) -> None:
     run = record(WITH_LOADER.replace("train = ", "nn.init.constant_(model[3].weight, float('nan'))\ntrain = "))
     [row] = run.rows(NonFinite)
     assert (row.phase, row.tensor, row.step) == ("weights", "3.weight", 0)
+
+
+def test_an_evaluation_without_a_loader_after_an_epoch_that_was_cut_is_validation(record: Record) -> None:
+    run = record(
+        """
+        model = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.2), nn.Linear(8, 2))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        loader = DataLoader(data, batch_size=4)
+        for epoch in range(5):
+            model.train()
+            for x, y in loader:
+                optimizer.zero_grad()
+                F.cross_entropy(model(x), y).backward()
+                optimizer.step()
+            model.eval()
+            with torch.no_grad():
+                model(X).argmax(1)
+        """,
+        only=(OBSERVE,),
+    )
+    coasted = [row for row in run.rows(Forwards) if row.experiment == COAST]
+    assert {(row.split, row.training) for row in coasted} == {(TRAIN, True), (VALIDATION, False)}

@@ -12,7 +12,7 @@ from nndoctor_checks.batches import CALL, OWN, loader_named, place_of, samples, 
 from nndoctor_checks.observed import by_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 @check(
@@ -72,7 +72,8 @@ def repeated_batch(
     rows = [b for b in run.rows(Batch) if b.content and b.split == TRAIN]
     for segment, own in by_segment(b for b in rows if b.experiment == OBSERVE).items():
         contents = _contents(own)
-        taken = None if CALL in contents else _one_target(run, segment, min_steps)
+        by_call = any(b.source == CALL and b.role.startswith("input") for b in own)
+        taken = None if by_call else _one_target(run, segment, min_steps)
         if taken is not None:
             steps, loader, labels = taken
             yield _of_list(steps, loader, labels=labels)
@@ -158,26 +159,51 @@ def _one_target(run: Recording, segment: int, min_steps: int) -> tuple[int, Load
     follows, the one before must have been used just as often as the loader has batches.
     """
     fed = [s for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment and s.optimizer_steps > 0]
-    calls = [
-        c
-        for c in run.rows(LossCall)
-        if c.experiment == OBSERVE and c.segment == segment and c.split == TRAIN and c.requires_grad
-    ]
-    if len(fed) < min_steps or len(calls) < len(fed) or sum(not s.loader for s in fed) < len(fed) - 1:
+    if len(fed) < min_steps or sum(not s.loader for s in fed) < len(fed) - 1:
         return None
-    rows = calls[0].input_shape[0] if calls[0].input_shape else 0
-    loaders = [x for x in run.rows(Loader) if x.split != VALIDATION and x.batch_size == rows > 1 and x.batches >= 2]
-    contents = {t.content for t in run.rows(LossTarget) if t.segment == segment and not t.own}
+    losses = _losses(run, segment, len(fed))
+    rows = {c.input_shape[0] for calls in losses for c in calls if c.input_shape}
+    loaders = [x for x in run.rows(Loader) if x.split != VALIDATION and x.batches >= 2 and x.batch_size > 1]
+    loaders = [x for x in loaders if x.batch_size in rows]
+    made = {s.step: s.optimizer_steps for s in fed}
+    courses = [_stretches(calls, made) for calls in losses]
+    if not loaders or any(lengths != courses[0] for lengths in courses):
+        return None
+    lengths = courses[0]
+    for calls in losses:
+        contents = {t.content for t in run.rows(LossTarget) if _of(t, calls[0]) and not t.own}
+        if not calls[0].written_by_hand and len(contents) != len(lengths):
+            return None
+        if calls[0].target_integral and calls[0].distinct_targets == calls[0].input_shape[0]:
+            return None  # the same by design: who belongs to whom within the batch
+    if all(calls[0].written_by_hand for calls in losses) or any(n != loaders[0].batches for n in lengths[:-1]):
+        return None
+    labels = all(calls[0].target_integral for calls in losses)  # may be few, and the same in another batch
+    return lengths[0], loaders[0], labels
+
+
+def _losses(run: Recording, segment: int, steps: int) -> list[list[LossCall]]:
+    """Return the calls of each loss of a step whose target has more than one value; none if one is not in each step."""
+    losses: defaultdict[tuple[object, ...], list[LossCall]] = defaultdict(list)
+    for c in run.rows(LossCall):
+        if c.experiment == OBSERVE and c.segment == segment and c.split == TRAIN and c.requires_grad:
+            losses[c.file, c.line, c.function].append(c)
+    varied = [calls for calls in losses.values() if calls[0].target_min < calls[0].target_max]
+    return varied if all(len(calls) >= steps for calls in varied) else []
+
+
+def _stretches(calls: Sequence[LossCall], made: Mapping[int, int]) -> list[int]:
+    """Return for how many optimizer steps in a row a loss got what looks like one target.
+
+    `made` holds how many were made in each iteration: several in one that the engine took for a whole.
+    """
     kinds = groupby(calls, key=lambda c: (c.input_shape[:1], c.target_min, c.target_max, c.target_mean))
-    lengths = [len(list(same)) for _, same in kinds]
-    if not loaders or len(contents) != len(lengths) or not calls[0].target_min < calls[0].target_max:
-        return None
-    if any(length != loaders[0].batches for length in lengths[:-1]):
-        return None
-    labels = calls[0].target_integral  # may be the same by design: who belongs to whom within the batch
-    if labels and calls[0].distinct_targets == rows:
-        return None
-    return len(fed) if len(lengths) == 1 else lengths[0], loaders[0], labels
+    return [sum(made.get(step, 0) for step in {c.step for c in same}) for _, same in kinds]
+
+
+def _of(target: LossTarget, call: LossCall) -> bool:
+    same = (target.file, target.line, target.function) == (call.file, call.line, call.function)
+    return same and target.segment == call.segment
 
 
 def _of_list(steps: int, loader: Loader, *, labels: bool) -> Finding:

@@ -88,9 +88,9 @@ def _fresh(
     """Judge frozen weights without a past. `beside`: the whole network is frozen and another one is trained."""
     share = share_of(fresh, model)
     matrices = [p for p in fresh if len(p.shape) >= 2]
-    severity = None
+    severity, drawn = None, _as_drawn(fresh)
     if share < min_share or not matrices or all(p.module_type.startswith("Embedding") for p in matrices):
-        severity = Severity.WARNING if _as_drawn(fresh) else Severity.NOTE
+        severity = Severity.WARNING if drawn else Severity.NOTE
     elif beside or len(matrices) < min_matrices:
         severity = Severity.WARNING
     return Finding(
@@ -102,7 +102,7 @@ def _fresh(
         names=tuple(p.name for p in fresh),
         evidence=(Measure("share of the weights", share, f"< {min_share:g}"), Measure("weights", elements(fresh))),
         severity=severity,
-        certain=severity is None,
+        certain=severity is None or drawn,  # random numbers of torch's, not a design: seen, not inferred
     )
 
 

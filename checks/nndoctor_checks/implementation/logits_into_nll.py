@@ -32,14 +32,15 @@ def logits_into_nll(
     """The negative log-likelihood gets something that is not log-probabilities.
 
     ## What it does
-    Reports a call of `nll_loss` whose input were not log-probabilities (the exponentials of a row do not sum to 1) in
-    at least `min_share` of its training calls. Inputs built on a logarithm of the outputs (a focal loss, a mask) are
-    left alone. Where the graph is not known and the loss was never negative, this is a warning.
+    Reports a call of `nll_loss` or `ctc_loss` whose input were not log-probabilities (the exponentials over the classes
+    do not sum to 1) in at least `min_share` of its training calls. Inputs built on a logarithm of the outputs (a focal
+    loss, a mask) are left alone. Where the graph is not known and the loss was never negative, this is a warning.
 
     ## Why is this bad?
     `nll_loss` only picks the target's entry and changes its sign. On raw logits the loss has no lower end: the network
     lowers it for ever by making all outputs larger, those of the wrong classes too, until they overflow. On
-    probabilities it has the gradient of the accuracy, which is flat where the network is wrong.
+    probabilities it has the gradient of the accuracy, which is flat where the network is wrong. `ctc_loss` adds up
+    paths as if their probabilities summed to 1; its gradient is that of the log-softmax, which is then missing.
 
     ## Example
     ```python
@@ -56,9 +57,11 @@ def logits_into_nll(
 
     ## References
     - [PyTorch, NLLLoss](https://pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html)
+    - [PyTorch, CTCLoss](https://pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html): "The logarithmized
+      probabilities of the outputs (e.g. obtained with `log_softmax`)"
     - Humbatova et al., Taxonomy of Real Faults in Deep Learning Systems, ICSE 2020
     """
-    for calls in training_calls(run, ("nll_loss",)):
+    for calls in training_calls(run, ("nll_loss", "ctc_loss")):
         hits = [c for c in calls if not c.log_probabilities]
         if not hits or len(hits) < min_share * len(calls) or through(hits, LOGARITHMS):
             continue
@@ -67,18 +70,22 @@ def logits_into_nll(
         certain = negative or probabilities or any(c.graph for c in hits)
         values = [c.value for c in hits if math.isfinite(c.value)]
         got = "probabilities" if probabilities else "raw outputs"
+        name, picks = hits[-1].function, hits[-1].function == "nll_loss"
         yield Finding(
-            message=f"{len(hits)} of {len(calls)} training calls of nll_loss got {got}, not log-probabilities"
+            message=f"{len(hits)} of {len(calls)} training calls of {name} got {got}, not log-probabilities"
             + (f"; the loss fell to {min(values):.3g}." if values and min(values) < 0 else "."),
-            advice="Take the logarithm of the probabilities: use `log_softmax(logits, dim=1)` in the place of softmax, "
+            advice="Apply `log_softmax(logits, dim=-1)` to the outputs of the network, once, before `ctc_loss`."
+            if not picks
+            else "Take the logarithm of the probabilities: use `log_softmax(logits, dim=1)` in the place of softmax, "
             "or `cross_entropy(logits, y)` in the place of both."
             if probabilities
             else "Use `cross_entropy(logits, y)`, or apply `log_softmax(logits, dim=1)` before `nll_loss`.",
             where=SourceLine.of(hits[-1]),
             evidence=(
                 Measure("calls without log-probabilities", len(hits), "0"),
-                curve("nll_loss", [c.step for c in hits], [c.value for c in hits]),
+                curve(name, [c.step for c in hits], [c.value for c in hits]),
             ),
             severity=None if certain else Severity.WARNING,
             certain=certain,
+            treatments=None if picks else (),
         )

@@ -15,17 +15,31 @@ from nndoctor_checks.observed import by_segment, observed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SUPERVISED = (
+BOUNDED = (
     "cross_entropy",
     "nll_loss",
+    "ctc_loss",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "multilabel_soft_margin_loss",
+    "linear_cross_entropy",
     "mse_loss",
     "l1_loss",
     "smooth_l1_loss",
     "huber_loss",
+    "soft_margin_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "hinge_embedding_loss",
+    "cosine_embedding_loss",
+    "margin_ranking_loss",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 )
 """Losses that are never below zero for the targets that they are made for, and are smaller the better."""
+DENSITIES = ("gaussian_nll_loss", "poisson_nll_loss")
+"""Negative log-likelihoods that constants are left out of, or of a density: smaller the better, below zero as well."""
+SUPERVISED = BOUNDED + DENSITIES
 PICKS = ("getitem", "gather")
 SAME = 0.02
 """How much the ratio of the objective to the losses called may vary, relative."""
@@ -56,10 +70,10 @@ def loss_sign(
     """The training makes the loss larger instead of smaller.
 
     ## What it does
-    Reports a phase that minimises a negative multiple of the losses that it calls (cross-entropy, squared error and
-    others that are smaller the better), and one whose parameters move up the gradient of such losses in all sampled
-    steps. Where log-probabilities are picked by hand, it warns if the objective falls below zero while the network, on
-    one small batch, gets worse than chance.
+    Reports a phase that minimises a negative multiple of the losses that it calls (cross-entropy, squared error, CTC,
+    margins and others that are smaller the better; a likelihood of a density may itself be below zero), and one whose
+    parameters move up the gradient of such losses in all sampled steps. Where log-probabilities are picked by hand, it
+    warns if the objective falls below zero while the network, on one small batch, gets worse than chance.
 
     ## Why is this bad?
     The optimizer does what it is told and makes the predictions as wrong as it can. The objective falls without bound,
@@ -126,18 +140,24 @@ def _signs(steps: Sequence[Step], calls: Sequence[LossCall]) -> list[int]:
     """Return the sign of objective / losses for each step, if that ratio is one constant: there is nothing else."""
     values: dict[int, float] = {}
     for call in calls:
-        valid = call.value > 0
-        if call.function.startswith("binary"):
-            valid = valid and 0 <= call.target_min <= call.target_max <= 1
-        if call.function == "nll_loss":
-            valid = valid and call.log_probabilities
-        values[call.step] = values.get(call.step, 0.0) + (call.value if valid else math.nan)
-    ratios = [s.loss / values[s.step] for s in steps if values.get(s.step, math.nan) > 0]
+        values[call.step] = values.get(call.step, 0.0) + (call.value if _valid(call) else math.nan)
+    ratios = [s.loss / values[s.step] for s in steps if math.isfinite(v := values.get(s.step, math.nan)) and v != 0]
     if not ratios or len(ratios) < MIN_SHARE * len(steps):
         return []
     typical = median(ratios)
     same = [r for r in ratios if abs(r - typical) <= SAME * abs(typical)]
     return [1 if typical > 0 else -1] * len(same) if typical != 0 and len(same) >= MIN_SHARE * len(ratios) else []
+
+
+def _valid(call: LossCall) -> bool:
+    """Whether the loss was given what it is made for, so that smaller is better."""
+    if call.function.startswith(("binary", "multilabel_soft")) and not 0 <= call.target_min <= call.target_max <= 1:
+        return False
+    if call.function in ("nll_loss", "ctc_loss") and not call.log_probabilities:
+        return False
+    if call.function == "poisson_nll_loss" and not call.target_min >= 0:
+        return False
+    return call.value > 0 or call.function in DENSITIES
 
 
 def _ascends(run: Recording, segment: int, uphill: float) -> bool:

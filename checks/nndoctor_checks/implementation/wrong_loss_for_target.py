@@ -17,6 +17,10 @@ REGRESSION = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 ORDERED = (*BINARY, "cross_entropy", "poisson_nll_loss")
 """Losses in which prediction and target cannot change places. kl_div is none: its two directions are both in use."""
+SIGNED = ("soft_margin_loss", "hinge_embedding_loss", "cosine_embedding_loss", "margin_ranking_loss")
+"""Losses whose two kinds of target are 1 and -1."""
+MAY_MASK = ("cosine_embedding_loss", "margin_ranking_loss")
+"""Of these: a target of 0 takes a pair out of the loss, which may be meant where all other pairs are of one kind."""
 BOUNDED = ("Sigmoid", "Tanh", "Softmax", "HardSigmoid", "Hardsigmoid", "Clamp")
 """Backward nodes of what keeps a prediction within bounds: a score of probabilities, such as Brier's, is meant then."""
 Fault = tuple[str, str, Measure]
@@ -42,7 +46,8 @@ def wrong_loss_for_target(
     ## What it does
     Reports a cross-entropy over a single output column (its loss is always 0), a cross-entropy whose input lost its
     class dimension and is normalised over the batch, a `kl_div` whose input has values above 0 and so is not
-    log-probabilities, and a binary cross-entropy whose targets are whole numbers outside of 0 and 1. A cross-entropy
+    log-probabilities, a binary cross-entropy whose targets are whole numbers outside of 0 and 1, and a loss for targets
+    of 1 and -1 (soft margin, hinge and cosine embedding, ranking) that gets 1 and 0. A cross-entropy
     got its arguments in the wrong order if what it takes for the target carries the gradient and its input does not.
     It is a warning if a regression loss gets integer class labels 0, 1, 2, ..., or if the absolute error compares a
     bare output with labels that are all 0 or 1, one for each sample; other regression losses on such labels are noted.
@@ -73,6 +78,7 @@ def wrong_loss_for_target(
     ## References
     - [PyTorch, CrossEntropyLoss](https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
     - [PyTorch, KLDivLoss](https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html)
+    - [PyTorch, SoftMarginLoss](https://pytorch.org/docs/stable/generated/torch.nn.SoftMarginLoss.html)
     - [Hui and Belkin, Evaluation of Neural Architectures Trained with Square Loss, 2021](https://arxiv.org/abs/2006.07322)
     """
     sizes = {(s.segment, s.step): s.batch_size for s in observed(run, Step)}
@@ -86,6 +92,8 @@ def wrong_loss_for_target(
                 where=SourceLine.of(call),
                 names=(call.module,) if call.module else (),
                 evidence=(measure,),
+                severity=Severity.WARNING if call.function in MAY_MASK else None,
+                certain=call.function not in MAY_MASK,
             )
         elif _indices(run, calls, most_classes):
             call = calls[-1]
@@ -138,6 +146,12 @@ def _fault(call: LossCall, sizes: dict[tuple[int, int], int], positive: float) -
             f"kl_div gets {what} up to {call.input_max:.3g} as input, where it expects log-probabilities",
             "Give it `log_softmax(logits, dim=-1)` first and the target's probabilities second.",
             Measure("largest input", call.input_max, "<= 0"),
+        )
+    if call.function in SIGNED and call.target_integral and (call.target_min, call.target_max) == (0, 1):
+        return (
+            f"{call.function} gets 0 and 1 as targets; it knows 1 and -1, and what has a target of 0 teaches nothing",
+            "Map the labels: `2 * y - 1`.",
+            Measure("lowest target", 0, "-1"),
         )
     plain = call.reduction != "none" and not call.weighted  # else what is missing may be masked afterwards
     outside = 2 <= call.target_max < math.inf or -math.inf < call.target_min <= -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check, names_shown
-from nndoctor.records import COAST, OBSERVE, TRAIN, Forwards, Parameter, Step
+from nndoctor.records import COAST, OBSERVE, TRAIN, Forwards, OptimizerStep, Parameter, Step
 from nndoctor_checks.modes import Layer, is_batch_norm, kinds, layers, neighbours
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ def _steps(run: Recording, segment: int, experiment: str) -> list[Step]:
 
 def _only_eval(run: Recording, segment: int, experiment: str) -> list[Layer]:
     """Return the layers that took part in training steps and were never in train mode in them."""
-    if not _steps(run, segment, experiment):
+    # Of a loader that is made anew for each epoch only the optimizer's steps are counted.
+    stepped = any(o.experiment == experiment and o.segment == segment for o in run.rows(OptimizerStep))
+    if not stepped and not _steps(run, segment, experiment):
         return []  # no training: what ran there was an evaluation
     seen = layers(run, segment, TRAIN, (experiment,))
     return [layer for layer in seen if layer.learnt_in_eval > 0 and layer.in_train == 0]

@@ -17,6 +17,9 @@ CHANGE = 10.0
 """Between the first layer and the last: else it is the input that is large or small."""
 SATURATED = 0.5
 """More than half of a hidden tanh or sigmoid in its flat tails before the first step: the weights are too large."""
+STATE_FLAT = 2.7
+"""Std of a sum at which half of a tanh lies in its flat tails, beyond 0.95: atanh(0.95) / 0.674. A sigmoid gate follows
+at twice that."""
 
 
 @check(
@@ -59,7 +62,9 @@ def initialisation_scale(
     forward pass, and the std of their weights with Xavier's and He's. Reports a model in which most weights are off
     both by more than `off` and with a visible effect: outputs that grew beyond `largest` or, in at least two hidden
     layers up to the last one, shrank below `smallest`, or a hidden tanh or sigmoid that is saturated before the first
-    step. Loaded weights, layers that start at zero and layers whose output is normalised are left out.
+    step. Recurrent weights (`weight_hh`) of an RNN, LSTM or GRU are compared with 1 / sqrt(hidden size), the std of
+    orthogonal ones, and reported if what they make of the hidden state puts more than half of the next one's tanh in
+    its flat tails. Loaded weights, layers that start at zero and layers whose output is normalised are left out.
 
     ## Why is this bad?
     Each layer multiplies the std of its input by about std(w) * sqrt(fan_in). A factor that differs from 1 acts once
@@ -83,11 +88,15 @@ def initialisation_scale(
     ## References
     - [He et al., Delving Deep into Rectifiers, 2015](https://arxiv.org/abs/1502.01852)
     - Glorot, Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010
+    - Pascanu, Mikolov, Bengio, On the difficulty of training recurrent neural networks, ICML 2013
     """
     judged = False
     for segment in dict.fromkeys(p.segment for p in run.rows(Parameter)):
         first = _first_outputs(run, segment)
         for weights in by_root(matrices(run, segment)).values():
+            if recurrent := [w for w in weights if _is_recurrent(w) and w.module in first]:
+                judged = True
+                yield from _recurrent(recurrent, first, off)
             layers = [w for w in weights if is_layer(w) and 0 < w.std < math.inf and w.fan_in > 1 and not w.loaded]
             known = [(w, first[w.module].std) for w in layers if w.module in first and first[w.module].std < math.inf]
             if len(known) < 2 or len(layers) < len([w for w in weights if is_layer(w)]) / 2:
@@ -104,6 +113,43 @@ def _first_outputs(run: Recording, segment: int) -> dict[str, TensorStats]:
     rows = [t for t in run.rows(TensorStats) if t.segment == segment and t.kind == "activation"]
     begin = min((t.step for t in rows), default=0)
     return {name: t[0] for name, t in sampled(run, "activation", segment).items() if t[0].step == begin}
+
+
+def _is_recurrent(weight: Parameter) -> bool:
+    """Whether it takes the hidden state of an RNN, LSTM or GRU of torch's, or of a cell, to the next step."""
+    own = weight.name.rpartition(".")[2].startswith("weight_hh")
+    return own and not weight.loaded and weight.fan_in > 1 and 0 < weight.std < math.inf
+
+
+def _recurrent(weights: Sequence[Parameter], first: dict[str, TensorStats], off: float) -> Iterator[Finding]:
+    """Report recurrent weights that are too large for the hidden state that was seen.
+
+    Independent weights with a std of 1 / sqrt(n) keep the size of n hidden units from step to step, as orthogonal ones
+    do; those of PyTorch are 1.7 below. Small or zero ones are healthy: what enters does so by other weights.
+    """
+    rows = []
+    for w in weights:
+        gain = w.std * math.sqrt(w.fan_in)
+        size = gain * math.hypot(first[w.module].std, first[w.module].mean)
+        if gain > off and STATE_FLAT < size < math.inf:
+            rows.append((w, gain, size))
+    if not rows:
+        return
+    worst, gain, size = max(rows, key=lambda row: row[2])
+    names = tuple(w.name for w, _, _ in rows)
+    yield Finding(
+        message=f"The initial weights of {names_shown(names)} have a std that is {gain:.3g} times 1 / sqrt(hidden "
+        f"size); what they make of the hidden state has a std of about {size:.3g} in the first steps, and a tanh "
+        "is flat beyond 1.8, a sigmoid beyond 3.7.",
+        advice="Leave PyTorch's own initialisation, or use `nn.init.orthogonal_(rnn.weight_hh_l0)` for the recurrent "
+        "weights and `nn.init.xavier_uniform_(rnn.weight_ih_l0)` for the others.",
+        where=SourceLine.of(worst),
+        names=names,
+        evidence=(
+            Measure(f"std of {worst.name}", worst.std, f"about {1 / math.sqrt(worst.fan_in):.3g}"),
+            Measure("std of the sum over the hidden units", size, f"<= {STATE_FLAT:g}"),
+        ),
+    )
 
 
 def _factor(weight: Parameter) -> float:

@@ -23,6 +23,11 @@ TINY_ADAPTIVE = 1e-5
 """A hundredth of the usual rate of Adam."""
 WARM_UP = 2.0
 """A learning rate that more than doubles over the observed steps is still being warmed up."""
+SYMPTOMS = ("cannot-overfit-batch", "collapsed-predictions", "fails-on-solvable-data", "update-ratio")
+WHOLE_WAY = 1e-3
+"""All steps together, in the size of the weights: a network of which all weights moved by less is the same network."""
+TOP = 0.9
+"""Of the highest rate that was seen: the rate of an experiment that stands for the end of a warm-up."""
 MANY = 100
 """Steps on one batch of 16 samples in which any network that learns at all gets well below its start."""
 
@@ -32,12 +37,7 @@ MANY = 100
     reason="R36",
     severity=Severity.WARNING,
     needs=[Step],
-    explains=[
-        "cannot-overfit-batch",
-        "collapsed-predictions",
-        "fails-on-solvable-data",
-        "update-ratio",
-    ],
+    explains=SYMPTOMS,
     treatments=["learning-rate-x10", "usual-learning-rate", "learning-rate-x100"],
 )
 def learning_rate_too_low(
@@ -58,7 +58,11 @@ def learning_rate_too_low(
     step, at a rate below 1e-4 (1e-5 for Adam and its like), or that one repeated batch does not move either and in the
     range test (the rate is raised step by step) the loss falls steepest at `far` times the rate. A constant that the
     loss is multiplied with counts as part of the rate, but with Adam and its like, which divide it out again. A rate
-    that is being warmed up is exempt.
+    that is being warmed up is exempt; of the rate that the warm-up leads to, one repeated batch tells. It is reported
+    if the loss of that stays where it is, at a rate below 1e-4 (1e-5 for Adam) at which all weights move by less than a
+    thousandth of their size on the whole way; or if it fell by less than `slow` in as many steps as were watched and by
+    twice that at ten times the rate, and the range test says both that the loss does not begin to fall below ten times
+    the rate and that it falls steepest at `far` times the rate.
 
     A loss that falls, but by less than `slow` of itself, is reported if one repeated batch is not fitted and at ten
     times the rate falls `steeper` times as much in the same number of steps (the descent is still a plane there, and no
@@ -89,13 +93,15 @@ def learning_rate_too_low(
     - [Stanford CS231n, Neural Networks Part 3](https://cs231n.github.io/neural-networks-3/)
     """
     judged = False
-    for segment in dict.fromkeys(s.segment for s in run.rows(Step)):
-        own = descent(run, OBSERVE, segment)
-        if own is None or own.diverged or not own.lr > 0 or _warming(run, segment) or len(own.losses) < 8:
-            continue
-        judged = True
+    for segment, own in _steady(run):
         tried = attempts(run, segment)
         user, tenfold, found = tried.get(OVERFIT), tried.get(TENFOLD), swept(run, segment)
+        if _warming(run, segment):
+            if user and tenfold:
+                judged = True
+                yield from _after_warm_up(run, segment, (own, user, tenfold), found, (moved, slow, far))
+            continue
+        judged = True
         still = _still(own, moved)
         factor = factor_of(run, own, segment)
         shrunk = factor if 0 < factor < 1 else 1.0
@@ -126,6 +132,14 @@ def learning_rate_too_low(
             yield _finding(run, segment, [own, user], f"{story} at {found.steepest:.1g}", math.nan)
     if not judged:
         raise Skip("no steady training with a known learning rate was seen")
+
+
+def _steady(run: Recording) -> Iterator[tuple[int, Descent]]:
+    """Yield the phases that were watched for some steps at a known rate, and how the loss went there."""
+    for segment in dict.fromkeys(s.segment for s in run.rows(Step)):
+        own = descent(run, OBSERVE, segment)
+        if own is not None and not own.diverged and own.lr > 0 and len(own.losses) >= 8:
+            yield segment, own
 
 
 def _warming(run: Recording, segment: int) -> bool:
@@ -175,6 +189,33 @@ def _fitted_late(own: Descent, user: Descent, found: RateRange, slow: float, far
     return above and len(user.losses) >= 2 * MANY and not user.diverged and _fall(own)[0] <= slow * abs(own.start)
 
 
+def _after_warm_up(
+    run: Recording,
+    segment: int,
+    courses: tuple[Descent, Descent, Descent],
+    found: RateRange | None,
+    limits: tuple[float, float, float],
+) -> Iterator[Finding]:
+    """Report a full rate at which one repeated batch stays where it is, or creeps though it learns at ten times that.
+
+    The experiments on one batch run at the rate that the warm-up ends with; what the script's own batches do in the
+    meantime says nothing of it.
+    """
+    (own, user, tenfold), (moved, slow, far) = courses, limits
+    if user.diverged or tenfold.diverged or not user.lr >= TOP * own.lr or objectives(run, segment) > 1:
+        return
+    ratio = math.nan if any(p.loaded for p in matrices(run, segment)) else _typical_ratio(run, segment, 1.0)
+    if ratio * len(user.losses) < WHOLE_WAY and _still(user, moved) and len(user.losses) >= MANY / 2:
+        story = f"all weights change by about {ratio:.1g} of their size per step"
+        yield _finding(run, segment, [user, tenfold], story, ratio)
+        return
+    learns = _fall(tenfold)[0] >= 2 * slow * abs(user.start)
+    creeps = len(user.losses) >= MANY and _fall(_as_long(user, own))[0] <= slow * abs(user.start)
+    below = found is not None and found.begins >= 10 * user.lr and found.steepest >= far * user.lr
+    if creeps and learns and below:
+        yield _finding(run, segment, [user, tenfold], _pace(user, tenfold, found), math.nan)
+
+
 def _as_long(course: Descent, other: Descent) -> Descent:
     """Return the first steps of a course, as many as the other has: it may have gone on for longer."""
     return replace(course, losses=course.losses[: len(other.losses)])
@@ -198,11 +239,13 @@ def _typical_ratio(run: Recording, segment: int, factor: float) -> float:
     """Return the median update / weight, or NaN where the learning rate is not to blame for it.
 
     `factor` is what the loss is multiplied with: but for the adaptive ones, the rate in effect is smaller by it. An
-    update too small to change a float32 weight at all is estimated from the rate and the gradient.
+    update too small to change a float32 weight at all is estimated from the rate and the gradient. So is the part of
+    it that is the loss's where a factor makes that small: weight decay, which no factor touches, is most of the rest.
     """
     measured = {n: median(r for _, r in values) for n, values in update_ratios(run, segment).items()}
     sizes = gradient_sizes(run, segment)
     types = {o.name: o.type for o in run.rows(Optimizer)}
+    momenta = {o.name: o.momentum for o in run.rows(Optimizer) if 0 < o.momentum < 1}
     found = []
     for p in matrices(run, segment):
         if p.name not in measured or not p.std > 0 or not sizes.get(p.name, 0.0) > 0:
@@ -210,8 +253,9 @@ def _typical_ratio(run: Recording, segment: int, factor: float) -> float:
         adaptive = any(word in types.get(p.optimizer, "") for word in ADAPTIVE)
         if not 0 < (p.lr if adaptive else p.lr * factor) < (TINY_ADAPTIVE if adaptive else TINY):
             return math.nan
-        estimate = p.lr * (1.0 if adaptive else sizes[p.name]) / p.std
-        found.append(measured[p.name] or estimate)
+        step = 1.0 if adaptive else sizes[p.name] / (1 - momenta.get(p.optimizer, 0.0))
+        estimate, seen = p.lr * step / p.std, measured[p.name]
+        found.append(min(seen or estimate, estimate) if factor < 1 and not adaptive else seen or estimate)
     return middle(found)
 
 
@@ -228,6 +272,7 @@ def _shrunk(run: Recording, segment: int, own: Descent, factor: float, ratio: fl
         evidence=(Measure("factor of the loss", factor, "about 1"), *usual.evidence),
         certain=True,  # both factor and steps are measured
         treatments=(),  # no rate that may be tried makes up for it
+        explains=frozenset({*SYMPTOMS, "over-regularised"}),  # beside a tiny gradient any weight decay is strong
     )
 
 

@@ -7,7 +7,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, Table, check, names_shown
-from nndoctor.records import Optimizer, TensorStats
+from nndoctor.records import OBSERVE, Optimizer, TensorStats
+from nndoctor_checks.descent import descent, factor_of
 from nndoctor_checks.tensors import matrices, sampled
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def over_regularised(
     Compares, for each weight matrix in the sampled steps, what weight decay adds to the gradient with the gradient
     itself (SGD, Adam, RMSprop), or the part of the update that is decay with the rest of it (AdamW). Reports if for
     more than half of the weights the decay is larger, by the median over the second half of the steps. Optimizers with
-    several groups and loaded weights are left out.
+    several groups and loaded weights are left out. It is a note if the decay is usual and only a constant that the
+    loss is multiplied with makes the gradient so small.
 
     ## Why is this bad?
     The weights then shrink whatever the data says. The model ends up predicting the same for every input, and no
@@ -87,7 +89,8 @@ def over_regularised(
             wrong = {n: r for n, r in ratios.items() if r > most}
             part = sum(p.numel for p in held if p.name in wrong)
             if wrong and part > min_share * whole:
-                yield _finding(optimizer, wrong, most)
+                factor = _factor(run, segment) if optimizer.type in COUPLED else 1.0
+                yield _finding(optimizer, wrong, most, factor)
     if not judged:
         raise Skip("no optimizer with one group whose weight decay could be compared was seen")
 
@@ -111,9 +114,28 @@ def _size(row: TensorStats) -> float:
     return math.hypot(row.mean, row.std)
 
 
-def _finding(optimizer: Optimizer, wrong: dict[str, float], most: float) -> Finding:
+def _factor(run: Recording, segment: int) -> float:
+    """Return what the script multiplies its loss with, where that is a constant below 1; else 1."""
+    course = descent(run, OBSERVE, segment)
+    factor = factor_of(run, course, segment) if course is not None else math.nan
+    return factor if 0 < factor < 1 else 1.0
+
+
+def _finding(optimizer: Optimizer, wrong: dict[str, float], most: float, factor: float) -> Finding:
     names = tuple(wrong)
     value = median(wrong.values())
+    if value * factor <= most:
+        return Finding(
+            message=f"With weight_decay={optimizer.weight_decay:g}, decay moves {names_shown(names)} {value:.2g} times "
+            f"as much as the gradient of the loss, which is multiplied by {factor:.2g}; without that it would be "
+            f"{value * factor:.2g} times.",
+            advice="Take the constant out of the loss: `loss.backward()`.",
+            where=SourceLine.of(optimizer),
+            names=names,
+            evidence=(Measure("weight decay / gradient", value, f"< {most:g}"),),
+            severity=Severity.NOTE,
+            treatments=(),
+        )
     return Finding(
         message=f"With weight_decay={optimizer.weight_decay:g}, decay moves {names_shown(names)} {value:.2g} times as "
         "much as the gradient of the loss.",
