@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from nndoctor.records import TRAIN, VALIDATION, Evaluation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LOSSES = (
     "cross_entropy",
@@ -89,14 +92,20 @@ def _hits(function: str, prediction: Any, target: Any) -> tuple[Tensor, int] | N
     """Return how many class predictions are right, of how many; None for other losses."""
     if not (isinstance(prediction, Tensor) and isinstance(target, Tensor)) or target.numel() == 0:
         return None
+    right = _right(function, prediction, target)
+    return None if right is None else (right.sum(), target.numel())
+
+
+def _right(function: str, prediction: Tensor, target: Tensor, *, first: int = 0) -> Tensor | None:
+    """Say of each class prediction whether it is right; None for other losses. `first`: dimensions before theirs."""
     if function in ("cross_entropy", "nll_loss"):
-        if prediction.dim() < 1 or target.is_floating_point() or prediction.dim() != target.dim() + 1:
+        dimensions = prediction.dim() - first
+        if dimensions < 1 or target.is_floating_point() or prediction.dim() != target.dim() + 1:
             return None
-        dimension = 1 if prediction.dim() > 1 else 0
-        return (prediction.argmax(dimension) == target).sum(), target.numel()
+        return prediction.argmax(first + (1 if dimensions > 1 else 0)) == target
     if function.startswith("binary_cross_entropy") and prediction.shape == target.shape:
         limit = 0.0 if function.endswith("logits") else 0.5
-        return ((prediction > limit) == (target > 0.5)).sum(), target.numel()
+        return (prediction > limit) == (target > 0.5)
     return None
 
 
@@ -107,11 +116,23 @@ class Guesses(NamedTuple):
     prediction: Tensor
     target: Tensor
 
-    @torch.no_grad()
-    def score(self) -> float:
-        """Return the accuracy."""
-        hits = _hits(self.function, self.prediction, self.target)
-        return math.nan if hits is None else float(hits[0]) / hits[1]
+
+@torch.no_grad()
+def scores(kept: Sequence[Guesses]) -> list[float]:
+    """Return the accuracy of each; those of the same shape are worked out together."""
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for number, each in enumerate(kept):
+        key = (each.function, each.prediction.shape, each.target.shape, each.prediction.dtype, each.target.dtype)
+        alike.setdefault(key, []).append(number)
+    found = [math.nan] * len(kept)
+    for (function, *_), numbers in alike.items():
+        predictions = torch.stack([kept[n].prediction for n in numbers])
+        right = _right(function, predictions, torch.stack([kept[n].target for n in numbers]), first=1)
+        if right is not None:
+            shares = right.reshape(len(numbers), -1).float().mean(1).tolist()
+            for number, share in zip(numbers, shares, strict=True):
+                found[number] = share
+    return found
 
 
 def guesses(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Guesses | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nndoctor.recording import FLUSH_SECONDS, Recorder, values_of
 from nndoctor.records import Event, Placed, Record, Step, TensorStats
 from nndoctor.watching import figures
-from nndoctor.watching.evaluations import Guesses
+from nndoctor.watching.evaluations import Guesses, scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -176,7 +176,7 @@ class Keeper:
         try:
             rows[TensorStats] += figures.rows(samples)
             if self._guesses:
-                rows[Step] = [self._scored(row) for row in rows[Step]]
+                rows[Step] = self._scored(rows[Step])
             for record in [*batch, *self._sources(batch)]:
                 self._recorder.hold(record)
             for kind, found in rows.items():
@@ -190,10 +190,15 @@ class Keeper:
             self._dropped += count
             self._why = str(error)
 
-    def _scored(self, row: Row) -> Row:
-        """Return a step's row with its score, where something to tell it from was kept."""
-        guesses = self._guesses.pop((row[STEP - 1], row[STEP]), None)
-        return row if guesses is None else (*row[:SCORE], guesses.score(), *row[SCORE + 1 :])
+    def _scored(self, rows: list[Row]) -> list[Row]:
+        """Return the rows of steps with their scores, where something to tell them from was kept."""
+        keys = [(row[STEP - 1], row[STEP]) for row in rows]
+        kept = {key: guesses for key in keys if (guesses := self._guesses.pop(key, None)) is not None}
+        known = dict(zip(kept, scores([*kept.values()]), strict=True))
+        return [
+            (*row[:SCORE], known[key], *row[SCORE + 1 :]) if key in known else row
+            for key, row in zip(keys, rows, strict=True)
+        ]
 
     def _sources(self, batch: list[Record]) -> Iterator[SourceFile]:
         """Yield the source files that are named for the first time: the prescription wants to know what they held."""

@@ -33,7 +33,7 @@ from nndoctor.records import (
 from nndoctor.session import PatientStop
 from nndoctor.verdict import decide
 from nndoctor.watching import figures
-from nndoctor.watching.evaluations import MOST_GUESSES, guesses
+from nndoctor.watching.evaluations import MOST_GUESSES, Guesses, guesses, scores
 from nndoctor.watching.figures import rows
 from nndoctor.watching.keeper import MOST, STEP_FIELDS, Keeper
 from nndoctor.watching.monitor import Monitor
@@ -414,7 +414,7 @@ def test_scores_of_large_batches_are_told_from_a_part_of_them():
     kept = guesses("cross_entropy", (prediction, torch.full((4, 128, 128), 3)), {})
     assert kept is not None
     assert kept.prediction.numel() <= 4 * MOST_GUESSES
-    assert kept.score() == 1.0
+    assert scores([kept]) == [1.0]
     assert guesses("mse_loss", (prediction, prediction), {}) is None
 
 
@@ -468,3 +468,20 @@ def test_an_output_of_another_shape_or_type_is_taken_as_it_is():
     for output in (torch.tensor([1, 2]), None, torch.arange(8.0).to_sparse()):
         sampler.clear()
         sampler.activation(layer, output)
+
+
+def test_scores_of_several_steps_at_once():
+    logits, binary = torch.eye(3), torch.tensor([2.0, -1.0])
+    kept = [
+        Guesses("cross_entropy", logits, torch.tensor([0, 1, 0])),
+        Guesses("mse_loss", logits, logits),
+        Guesses("cross_entropy", logits, torch.tensor([0, 1, 2])),
+        Guesses("cross_entropy", logits[0], torch.tensor(0)),
+        Guesses("nll_loss", logits[None].expand(2, 3, 3), torch.tensor([[0, 1, 2], [0, 0, 0]])),
+        Guesses("binary_cross_entropy_with_logits", binary, torch.tensor([1.0, 1.0])),
+        Guesses("binary_cross_entropy", binary.sigmoid(), torch.tensor([1.0, 0.0])),
+        Guesses("cross_entropy", logits, logits),
+    ]
+    expected = [2 / 3, math.nan, 1.0, 1.0, 4 / 6, 0.5, 1.0, math.nan]
+    assert scores(kept) == pytest.approx(expected, nan_ok=True)
+    assert scores([]) == []
