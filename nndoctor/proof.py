@@ -2,13 +2,14 @@
 
 Confirmed: treating it helps, in every repetition. Refuted: treating it does nothing. But a fact that was measured
 is not refuted by a loop that learns well in the few steps of a trial all the same: no harm was seen, and it may show
-elsewhere.
+elsewhere. Slight: treating it helps a little, every time. Explained: with something else treated the run is well, so
+this needs no treatment of its own.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nndoctor.effects import Effect, Summary, summary
@@ -16,7 +17,7 @@ from nndoctor.records import Trial
 from nndoctor.treatments.names import described
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from nndoctor.recording import Recording
 
@@ -32,12 +33,18 @@ class Proof:
     confirmed: bool | None
     trial: Trial
     found: Summary
+    cure: Proof | None = None
+    """The trial of something else that helps, where that is why this one needs no treatment of its own."""
 
     @property
     def outcome(self) -> str:
         """In one word."""
+        if self.cure is not None:
+            return "explained"
         if self.trial.skipped:
             return "skipped"
+        if self.found.effect is Effect.SLIGHT:
+            return "slight"
         if self.harmless:
             return "harmless"
         return {True: "confirmed", False: "refuted", None: "inconclusive"}[self.confirmed]
@@ -64,6 +71,9 @@ class Proof:
     @property
     def sentence(self) -> str:
         """What a report says of it in one line."""
+        if self.cure is not None:
+            base = "the run is well" if self.cure.found.cured else f"nothing gained with {self.treatment}, but"
+            return f"explained by a trial: {base} with {self.cure.treatment}, {self.cure.effect}"
         if self.trial.skipped:
             return f"not tried with {self.treatment}: {self.trial.skipped}"
         others = " and ".join(described(name) for name in self.trial.with_others)
@@ -71,10 +81,31 @@ class Proof:
         verdict = {
             "confirmed": "confirmed",
             "refuted": "refuted by a trial",
+            "slight": "helps a little",
             "harmless": "no harm seen by a trial, the loop learns well as it is",
             "inconclusive": "not decided by a trial",
         }
         return f"{verdict[self.outcome]}: {base}with {self.treatment}, {self.effect}"
+
+
+def explained(proofs: Mapping[str, Proof], roots: Mapping[str, str]) -> dict[str, Proof]:
+    """Return the proofs that are settled by the trial of another check's finding.
+
+    `roots`: by check, the one whose finding explains it. What makes the run well settles its symptoms, and whatever
+    own treatments have done nothing for; a cause that is confirmed settles a symptom whose own do nothing.
+    """
+    confirmed = {name: p for name, p in proofs.items() if p.confirmed}
+    settled = {}
+    for name, own in proofs.items():
+        root = confirmed.get(roots.get(name, ""))
+        cured = [p for n, p in confirmed.items() if n != name and p.found.cured]
+        cure = root if root is not None and root.found.cured else next(iter(cured), root)
+        if cure is None or cure.trial.segment != own.trial.segment:
+            continue
+        nothing = own.outcome == "inconclusive" and own.found.effect is Effect.NOTHING
+        if nothing or (name in roots and cure.found.cured and own.outcome in ("skipped", "inconclusive")):
+            settled[name] = replace(own, cure=cure)
+    return settled
 
 
 def shown(value: float) -> str:

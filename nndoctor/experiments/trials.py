@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from nndoctor.effects import REPETITIONS, Effect, hopeless, summary
+from nndoctor.effects import MOST, REPETITIONS, Effect, settled, summary
 from nndoctor.experiments.bench import PLAIN, Bench, Setting, Value, values
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.records import OBSERVE, TRIAL, Trial
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from nndoctor.conductor import Conductor
+    from nndoctor.experiments.forks import Forks
     from nndoctor.treatments.base import Ground, Treatment
 
     Runs = Generator[Diet, Result, None]
@@ -41,7 +42,11 @@ MEASURES = 5
 """Batches that a run is measured on."""
 MIXING = 977
 """Seed of the order in which the measured batches are mixed."""
+UNASKED = "optimizer-choice"
+"""The check of the treatments that are tried although no finding asks for them."""
 SLACK = 5.0
+_BEGINNINGS = (0.0, 1 / 3, 2 / 3, 1 / 6, 1 / 2, 5 / 6, 1 / 12)
+"""Where in the order of the batches each repetition begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class Trials:
     bench: Bench
     ground: Ground
     wishes: Sequence[Wish]
+    forks: Forks | None = None
+    """For a loop with an end, where the process can be forked: each run has all the iterations that are left."""
     _fit: dict[str, Wish] = field(default_factory=dict)
     _lenses: dict[str, Treatment | None] = field(default_factory=dict)
     _known: dict[tuple[tuple[str, ...], int, int], dict[str, Value]] = field(default_factory=dict)
@@ -110,9 +117,7 @@ class Trials:
                 self._fit[wish.treatment] = wish
         if not self._fit:
             return
-        fresh = self.conductor.loader_feed.drawn(MEASURES, MIXING) if "shuffle" in self._fit else None
-        mixed = fresh or remixed(self._content, MIXING) or self._content
-        self._measured = mixed[:MEASURES]
+        self._measured = self._to_measure()
         self._lenses = {PLAIN: None}
         for name in self._fit:
             lens = self._made(name).lens
@@ -125,12 +130,25 @@ class Trials:
         self._steps = int(max(least, min(most, PASSES * len(self._content), affordable)))
         if iterations := self.conductor.session.config.iterations:
             # A loop with an end: what it has is for the likeliest treatment; the others have to wait for a further run.
-            room = iterations - MARGIN - len(observed.losses) - 2 * self._overhead()
-            self._steps = min(self._steps, room // (2 * REPETITIONS) - self._overhead())
+            room = iterations - MARGIN - len(observed.losses)
+            if self.forks is None:
+                room = (room - 2 * self._overhead()) // (2 * REPETITIONS)
+            self._steps = min(self._steps, room - self._overhead())
         if self._steps < SHORTEST:
             for wish in self._fit.values():
                 self._left_out(wish, "the script's own loop has too few iterations")
             self._fit = {}
+
+    def _to_measure(self) -> list[Any]:
+        """Return the batches that everybody is measured on: mixed, for the order may be the fault.
+
+        What a script collates by itself (offsets into one long tensor) is not ours to mix.
+        """
+        feed = self.conductor.loader_feed
+        own = feed.collates_itself() or not self.conductor.session.config.mixed
+        fresh = feed.drawn(MEASURES, MIXING) if own or "shuffle" in self._fit else None
+        mixed = fresh or (None if own else remixed(self._content, MIXING)) or self._content
+        return mixed[:MEASURES]
 
     def _unfit(self, wish: Wish, observed: Result) -> str:
         if observed.objectives > 1:
@@ -160,7 +178,7 @@ class Trials:
         for name, wish in self._fit.items():
             if self._settled(wish):
                 self._left_out(wish, "another treatment has helped")
-            elif wish.symptom and (why := self._well()):
+            elif (wish.symptom and (why := self._well())) or (why := self._needless(wish)):
                 self._left_out(wish, why)
             elif not self._affordable():
                 self._left_out(wish, "the time for trials was over")
@@ -202,9 +220,13 @@ class Trials:
 
     def _well(self) -> str:
         """Say why symptoms need no treatment; empty if they do."""
-        if any(summary(trial).control_learns for trial in self._results.values()):
-            return "the run learns well without it"
         return "another treatment has made the run well" if any(self._cured(n) for n in self._fit) else ""
+
+    def _needless(self, wish: Wish) -> str:
+        """Say why a treatment that no finding asks for is not tried; empty if it is."""
+        asked = any(check != UNASKED for check in wish.checks)
+        learns = any(summary(trial).control_learns for trial in self._results.values())
+        return "the run learns well without it" if learns and wish.symptom and not asked else ""
 
     def _cured(self, name: str) -> bool:
         return self._helped(name) and summary(self._results[name]).cured
@@ -248,7 +270,7 @@ class Trials:
         trial = replace(trial, start=better(_pick(start, metric), _pick(begun, metric)))
         if math.isnan(trial.start):
             return replace(trial, skipped=f"no {metric} is known")
-        for repetition in range(REPETITIONS):
+        for repetition in range(MOST):
             control = (yield from self._run(base, self._steps, repetition)).get(lens)
             other = (yield from self._run(treated, self._steps, repetition)).get(PLAIN if lens in treated else lens)
             if self.bench.broken or control is None or other is None:
@@ -260,7 +282,7 @@ class Trials:
                 treated=(*trial.treated, _pick(other, metric)),
                 seconds=round(time.monotonic() - began, 3),
             )
-            if hopeless(trial) or not self._affordable():
+            if settled(trial) or not self._affordable():
                 break
         return trial
 
@@ -277,7 +299,7 @@ class Trials:
         for treatment in treatments:
             factor *= treatment.lr_factor
         label = "+".join(names) or "control"
-        result = yield Diet(
+        diet = Diet(
             name=f"{TRIAL}{label}" + (f"#{repetition + 1}" if repetition else ""),
             wanted=setting.length,
             least=setting.length,
@@ -285,16 +307,41 @@ class Trials:
             lr_factor=factor,
             content=self._served(treatments, setting),
         )
-        found = values(setting, result)
+        found = yield from self._result(diet, setting)
         if not self.bench.broken:
             self._known[key] = found
-        self._pace = max(1e-5, 0.5 * self._pace + 0.5 * result.seconds / max(1, len(result.losses)))
         return found
+
+    def _result(self, diet: Diet, setting: Setting) -> Measured:
+        """Have a run made, here or in a fork, and return what was measured in it."""
+        if self.forks is not None:
+            began = time.monotonic()
+            told = self.forks.split(2 * diet.seconds)
+            if told is not None:
+                self.conductor.spent += time.monotonic() - began
+                self.bench.close()
+                return self._heard(told)
+        result = yield diet
+        found = values(setting, result)
+        pace = result.seconds / max(1, len(result.losses))
+        if self.forks is not None:
+            lenses = {lens: (value.loss, value.score) for lens, value in found.items()}
+            told = {"values": lenses, "pace": pace, "broken": self.bench.broken, "metric": self.bench.metric}
+            self.forks.report(told)
+        self._pace = max(1e-5, 0.5 * self._pace + 0.5 * pace)
+        return found
+
+    def _heard(self, told: dict[str, Any]) -> dict[str, Value]:
+        """Take over what the child measured."""
+        self.bench.broken = told.get("broken", "the script failed or its loop ended")
+        self.bench.metric = told.get("metric", "") or self.bench.metric
+        self._pace = max(1e-5, 0.5 * self._pace + 0.5 * told.get("pace", self._pace))
+        return {lens: Value(*pair) for lens, pair in told.get("values", {}).items()}
 
     def _served(self, treatments: Sequence[Treatment], setting: Setting) -> list[Any]:
         """Return the batches of a run. A repetition begins elsewhere in the same order: the order may be the fault."""
         trained, measured = self._content, self._measured
-        shift = setting.repetition * len(trained) // REPETITIONS
+        shift = int(len(trained) * _BEGINNINGS[setting.repetition])
         trained = trained[shift:] + trained[:shift]
         for treatment in treatments:
             trained = treatment.content(trained, measuring=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nndoctor.experiments.bench import Bench
 from nndoctor.experiments.course import Course
+from nndoctor.experiments.forks import Forks
 from nndoctor.experiments.trials import Trials, Wish, observation
 from nndoctor.probes import graph
 from nndoctor.probes.losses import Losses
@@ -45,6 +46,7 @@ class Ward(Listener):
         self._last: nn.Module | None = None
         self._on_batch = conductor.on_batch
         self._on_op = conductor.on_op
+        self._forks = Forks(session)
         self.course = Course(session, conductor, self._losses)
         for listener in (era, batches, self._losses, self._bench, self.course, self):
             session.listen(listener)
@@ -56,12 +58,14 @@ class Ward(Listener):
         self._ground = Ground(conductor)
         conductor.on_batch, conductor.on_op = self._on_batch, self._on_op
         config = self.session.config
-        steps = min(config.steps, config.iterations // 8 or config.steps)  # of a short loop, most is for the runs
+        forks = self._forks if config.iterations and self._forks.possible() else None
+        # Of a short loop, most is for the runs.
+        steps = min(config.steps, config.iterations // (4 if forks else 8) or config.steps)
         observed = yield observation(steps if here else 1, SHARE * config.budget)
         if here:
             # Where data meets the model is known now; to look at every batch again would only cost time.
             conductor.on_batch, conductor.on_op = lambda *_: None, lambda *_: None
-            yield from Trials(conductor, self._bench, self._ground, here).plan(observed)
+            yield from Trials(conductor, self._bench, self._ground, here, forks).plan(observed)
         if not any(wish.segment > segment for wish in self.wishes):
             conductor.finish("the trials are done")
 
@@ -96,6 +100,15 @@ class Ward(Listener):
             if self.session.step == 0 and self.conductor.start is not None:
                 self.conductor.start.extend(list(found.values()))  # leaves that no module or optimizer holds
             self._ground.behind_loss.update(found)
+
+    def broken_off(self) -> None:
+        """The script raised or was stopped."""
+        self.script_ended()
+
+    def script_ended(self) -> None:
+        """In the fork of a run, its loop has come to an end before the run did: nothing was measured."""
+        if self._forks.is_child:
+            self._forks.report({})
 
     def failed(self, failure: str) -> None:
         """The script raised in a run of a trial: the treatments of that run are not tried again."""
