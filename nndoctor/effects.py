@@ -141,7 +141,7 @@ def learns_well(trial: Trial, value: float) -> bool:
     """Whether a run that ended with this value is one that one would be content with."""
     if higher_is_better(trial.metric):
         return value >= WELL_SCORE
-    return trial.start > 0 and value <= WELL * trial.start
+    return 0 < trial.start < math.inf and value <= WELL * trial.start
 
 
 def _way(trial: Trial, value: float) -> float:

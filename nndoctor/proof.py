@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 ENOUGH_STEPS = 30
 """Steps of training below which a treatment that has done nothing may not have had the time."""
+TIME_OVER = "the time for trials was over"
+TOO_SHORT = "the script's own loop has too few iterations"
+NOT_NEEDED = ("another treatment has helped", "another treatment has made the run well")
+BROKE = ("the script failed", "the treatment failed", "it could not be measured")
 METRICS = {"accuracy": "accuracy", "r2": "R2"}
 
 
@@ -54,6 +58,11 @@ class Proof:
         """Whether the untreated loop learned well and treating it made no difference: harm, if any, comes later."""
         undecided = self.confirmed is None and self.trial.steps >= ENOUGH_STEPS
         return undecided and self.found.effect is Effect.NOTHING and self.found.control_learns
+
+    @property
+    def applicable(self) -> bool:
+        """Whether there is something to try: the treatment fits the loop, whether or not it was tried."""
+        return not self.trial.skipped or self.trial.skipped.startswith((TIME_OVER, TOO_SHORT, *NOT_NEEDED, *BROKE))
 
     @property
     def treatment(self) -> str:

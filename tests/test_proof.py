@@ -188,6 +188,14 @@ def test_what_its_own_remedy_does_nothing_for_is_settled_by_the_confirmed_cause(
     assert sentence.startswith("explained by a trial: nothing gained with AdamW in place of the optimizer, but with")
 
 
+def test_a_loop_whose_loss_is_never_finite_does_not_learn_well() -> None:
+    never = (math.inf, math.inf)
+    found = proof(Recording.of([trial(never, never, start=math.inf)]), "a-check", certain=True)
+    assert found is not None
+    assert found.outcome == "refuted"
+    assert not found.found.control_learns
+
+
 def test_a_slight_gain_is_told_and_confirms_nothing() -> None:
     found = proof(Recording.of([trial((0.34,) * 6, (0.18,) * 6)]), "a-check", certain=True)
     assert found is not None

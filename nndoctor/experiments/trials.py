@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nndoctor.effects import MOST, REPETITIONS, Effect, settled, summary
 from nndoctor.experiments.bench import PLAIN, Bench, Setting, Value, values
 from nndoctor.experiments.diet import Diet, Result
+from nndoctor.proof import NOT_NEEDED, TIME_OVER, TOO_SHORT
 from nndoctor.records import OBSERVE, TRIAL, Trial
 from nndoctor.treatments.data import remixed
 from nndoctor.treatments.registry import make
@@ -136,7 +137,7 @@ class Trials:
             self._steps = min(self._steps, room - self._overhead())
         if self._steps < SHORTEST:
             for wish in self._fit.values():
-                self._left_out(wish, "the script's own loop has too few iterations")
+                self._left_out(wish, TOO_SHORT)
             self._fit = {}
 
     def _to_measure(self) -> list[Any]:
@@ -177,11 +178,11 @@ class Trials:
     def _alone(self) -> Runs:
         for name, wish in self._fit.items():
             if self._settled(wish):
-                self._left_out(wish, "another treatment has helped")
+                self._left_out(wish, NOT_NEEDED[0])
             elif (wish.symptom and (why := self._well())) or (why := self._needless(wish)):
                 self._left_out(wish, why)
             elif not self._affordable():
-                self._left_out(wish, "the time for trials was over")
+                self._left_out(wish, TIME_OVER)
             else:
                 yield from self._try(name, base=())
 
@@ -220,7 +221,7 @@ class Trials:
 
     def _well(self) -> str:
         """Say why symptoms need no treatment; empty if they do."""
-        return "another treatment has made the run well" if any(self._cured(n) for n in self._fit) else ""
+        return NOT_NEEDED[1] if any(self._cured(n) for n in self._fit) else ""
 
     def _needless(self, wish: Wish) -> str:
         """Say why a treatment that no finding asks for is not tried; empty if it is."""
