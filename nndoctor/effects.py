@@ -95,7 +95,7 @@ def summary(trial: Trial) -> Summary:
     if not pairs:
         return Summary(Effect.UNCLEAR, math.nan, math.nan, 0, 0, control_learns=False, cured=False)
     gains = [gain(trial, c, t) for c, t in pairs]
-    lead = sum(_vote(trial, c, t) for c, t in pairs)
+    lead = vote(trial)
     if lead >= FOR:
         effect = Effect.HELPED
     elif lead <= -AGAINST:
@@ -111,7 +111,7 @@ def summary(trial: Trial) -> Summary:
         sum(g > 0 for g in gains),
         len(pairs),
         control_learns=all(learns_well(trial, c) for c, _ in pairs),
-        cured=all(learns_well(trial, t) for _, t in pairs),
+        cured=learns_well(trial, trial.later) or all(learns_well(trial, t) for _, t in pairs),
     )
 
 
@@ -119,6 +119,11 @@ def settled(trial: Trial) -> bool:
     """Whether the repetitions so far suffice: one bound is reached, or there have been as many as there are to be."""
     done = min(len(trial.controls), len(trial.treated))
     return done >= MOST or (done > 0 and summary(trial).effect is not Effect.UNCLEAR)
+
+
+def vote(trial: Trial) -> int:
+    """Return what the repetitions so far say: the votes for less those against."""
+    return sum(_vote(trial, c, t) for c, t in zip(trial.controls, trial.treated, strict=False))
 
 
 def _vote(trial: Trial, control: float, treated: float) -> int:

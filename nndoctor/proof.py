@@ -75,7 +75,8 @@ class Proof:
         """The numbers: `loss after 30 steps 2.31 -> 0.42, better in 3 of 3 runs`."""
         metric = METRICS.get(self.trial.metric, self.trial.metric)
         values = f"{metric} after {self.trial.steps} steps {shown(self.found.control)} -> {shown(self.found.treated)}"
-        return f"{values}, better in {self.found.won} of {self.found.of} runs"
+        later = f" ({shown(self.trial.later)} after {self.trial.later_steps})" if self.trial.later_steps else ""
+        return f"{values}{later}, better in {self.found.won} of {self.found.of} runs"
 
     @property
     def sentence(self) -> str:

@@ -12,9 +12,10 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from nndoctor.effects import MOST, REPETITIONS, Effect, settled, summary
+from nndoctor.effects import MOST, REPETITIONS, Effect, settled, summary, vote
 from nndoctor.experiments.bench import PLAIN, Bench, Setting, Value, values
 from nndoctor.experiments.diet import Diet, Result
+from nndoctor.experiments.wishes import Pair, Wish
 from nndoctor.proof import NOT_NEEDED, TIME_OVER, TOO_SHORT
 from nndoctor.records import OBSERVE, TRIAL, Trial
 from nndoctor.treatments.data import remixed
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     Measured = Generator[Diet, Result, dict[str, Value]]
     Compared = Generator[Diet, Result, Trial]
 
-STEPS = (20, 120)
-"""At least and at most in one run: fewer show nothing but the start, more are what the script itself is for."""
+MOST_STEPS = 120
+"""At most in one run: more are what the script itself is for."""
+SHORT = 40
+"""Steps of the first pair of runs: where they differ clearly, the others need no more."""
 SHORTEST = 8
-"""Steps below which a run shows nothing; only where the script's own loop has an end."""
+"""Steps below which a run shows nothing."""
 MARGIN = 4
 """Iterations of such a loop that are not counted on: the last one is complete only when another begins."""
 PASSES = 3
@@ -48,29 +51,6 @@ UNASKED = "optimizer-choice"
 SLACK = 5.0
 _BEGINNINGS = (0.0, 1 / 3, 2 / 3, 1 / 6, 1 / 2, 5 / 6, 1 / 12)
 """Where in the order of the batches each repetition begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A treatment that is to be tried in a segment, for the findings of some checks."""
-
-    treatment: str
-    checks: tuple[str, ...] = ()
-    segment: int = 0
-    names: tuple[str, ...] = ()
-    symptom: bool = False
-    """Only for findings that others explain."""
-
-    @classmethod
-    def read(cls, content: dict[str, Any]) -> Wish:
-        """Read what the doctor wrote."""
-        return cls(
-            content["treatment"],
-            tuple(content.get("checks", ())),
-            int(content.get("segment", 0)),
-            tuple(content.get("names", ())),
-            bool(content.get("symptom", False)),
-        )
 
 
 @dataclass(slots=True)
@@ -125,10 +105,12 @@ class Trials:
             if lens:
                 self._lenses[lens] = self._made(lens)
         self._pace = observed.seconds / max(1, len(observed.losses))
-        least, most = STEPS
         runs = REPETITIONS * (len(self._fit) + 1)
         affordable = self.conductor.left() / max(1e-6, runs * self._pace) - self._overhead()
-        self._steps = int(max(least, min(most, PASSES * len(self._content), affordable)))
+        # Where time is short, what there is goes to the likeliest treatment.
+        alone = self.conductor.left() / max(1e-6, 2 * REPETITIONS * self._pace) - self._overhead()
+        affordable = max(affordable, min(float(SHORT), alone), SHORTEST)
+        self._steps = int(min(MOST_STEPS, PASSES * len(self._content), affordable))
         if iterations := self.conductor.session.config.iterations:
             # A loop with an end: what it has is for the likeliest treatment; the others have to wait for a further run.
             room = iterations - MARGIN - len(observed.losses)
@@ -260,10 +242,11 @@ class Trials:
         if against := self._made(added[0]).against():
             base = (*base, against)
         start = (yield from self._run(base, 0, 0)).get(lens)
-        begun = (yield from self._run(treated, 0, 0)).get(PLAIN if lens in treated else lens)
+        pair = Pair(base, treated, lens)
+        begun = (yield from self._run(treated, 0, 0)).get(pair.lens_treated)
         by_score = any(self._made(n).by_score for n in treated)
         metric = _score_name(self.bench.metric) if by_score else "loss"
-        trial = Trial(treatment=added[0], jointly=tuple(added[1:]), metric=metric, steps=self._steps, measured=MEASURES)
+        trial = Trial(treatment=added[0], jointly=tuple(added[1:]), metric=metric, measured=MEASURES)
         if start is None or begun is None:
             return replace(trial, skipped=self.bench.broken or "it could not be measured")
         # Weights or inputs far off make the first loss a huge one, beside which all that follows looks small.
@@ -271,21 +254,39 @@ class Trials:
         trial = replace(trial, start=better(_pick(start, metric), _pick(begun, metric)))
         if math.isnan(trial.start):
             return replace(trial, skipped=f"no {metric} is known")
-        for repetition in range(MOST):
-            control = (yield from self._run(base, self._steps, repetition)).get(lens)
-            other = (yield from self._run(treated, self._steps, repetition)).get(PLAIN if lens in treated else lens)
+        if self._steps >= 2 * SHORT:
+            short = yield from self._repeated(replace(trial, steps=SHORT), pair, most=1)
+            if vote(short) > 0:
+                trial = yield from self._repeated(short, pair)
+                trial = yield from self._followed(trial, pair)
+                return replace(trial, seconds=round(time.monotonic() - began, 3))
+        trial = yield from self._repeated(replace(trial, steps=self._steps), pair)
+        return replace(trial, seconds=round(time.monotonic() - began, 3))
+
+    def _repeated(self, trial: Trial, pair: Pair, most: int = MOST) -> Compared:
+        """Add repetitions of so many steps as the trial has until its outcome is clear, or there are `most`."""
+        while len(trial.treated) < most and not settled(trial):
+            if trial.treated and not self._affordable(trial.steps):
+                break
+            number = len(trial.treated)
+            control = (yield from self._run(pair.base, trial.steps, number)).get(pair.lens)
+            other = (yield from self._run(pair.treated, trial.steps, number)).get(pair.lens_treated)
             if self.bench.broken or control is None or other is None:
                 why = self.bench.broken or "it could not be measured"
                 return replace(trial, skipped=why) if not trial.treated else trial
-            trial = replace(
-                trial,
-                controls=(*trial.controls, _pick(control, metric)),
-                treated=(*trial.treated, _pick(other, metric)),
-                seconds=round(time.monotonic() - began, 3),
-            )
-            if settled(trial) or not self._affordable():
-                break
+            controls = (*trial.controls, _pick(control, trial.metric))
+            trial = replace(trial, controls=controls, treated=(*trial.treated, _pick(other, trial.metric)))
         return trial
+
+    def _followed(self, trial: Trial, pair: Pair) -> Compared:
+        """After short runs: does a longer one with the treatment become well?"""
+        found = summary(trial)
+        if found.effect is not Effect.HELPED or found.cured or not self._affordable(self._steps / 2):
+            return trial
+        later = (yield from self._run(pair.treated, self._steps, 0)).get(pair.lens_treated)
+        if self.bench.broken or later is None:
+            return trial
+        return replace(trial, later=_pick(later, trial.metric), later_steps=self._steps)
 
     def _run(self, names: tuple[str, ...], steps: int, repetition: int) -> Measured:
         """Return what a run under these treatments measures, from memory where it was done before."""
@@ -356,8 +357,9 @@ class Trials:
     def _overhead(self) -> int:
         return MEASURES * max(1, len(self._lenses))
 
-    def _affordable(self) -> bool:
-        return self.conductor.left() > 2 * self._pace * (self._steps + self._overhead())
+    def _affordable(self, steps: float = 0.0) -> bool:
+        """Whether there is time for a pair of runs of so many steps (0: as many as they are to have)."""
+        return self.conductor.left() > 2 * self._pace * ((steps or self._steps) + self._overhead())
 
 
 def _pick(value: Value, metric: str) -> float:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from nndoctor.experiments.bench import Bench
 from nndoctor.experiments.course import Course
 from nndoctor.experiments.forks import Forks
-from nndoctor.experiments.trials import Trials, Wish, observation
+from nndoctor.experiments.trials import Trials, observation
+from nndoctor.experiments.wishes import Wish
 from nndoctor.probes import graph
 from nndoctor.probes.losses import Losses
 from nndoctor.probes.modules import ACTIVATIONS
