@@ -29,8 +29,8 @@ LESS = 0.6
 """A loss that is this much smaller counts from `SMALL` on: near its end the way is long behind both."""
 FAR_LESS = (0.2, 0.02)
 """A loss of a fifth or less counts from this share of the way on: both have come near the end, one much nearer."""
-SOME = 0.02
-"""A loss that is `LESS` but has come less than `SMALL` further counts neither way from this share on."""
+NEARER = (0.8, 0.02)
+"""A loss that is less by a fifth but has come less than `SMALL` further counts neither way from this share on."""
 LEARNS = 0.05
 """Of the loss at the start: a run that gains less has not learned, and is no proof of anything."""
 LEARNS_SCORE = 0.1
@@ -71,7 +71,11 @@ class Summary:
     won: int
     of: int
     control_learns: bool
+    """The untreated run has come so far that one would be content with it."""
     cured: bool
+    """The treated run has."""
+    control_moves: bool = False
+    """The untreated run learns, well or not: the floor of a loss (a VAE's, a language model's) is not known."""
 
 
 def higher_is_better(metric: str) -> bool:
@@ -111,6 +115,7 @@ def summary(trial: Trial) -> Summary:
         sum(g > 0 for g in gains),
         len(pairs),
         control_learns=all(learns_well(trial, c) for c, _ in pairs),
+        control_moves=all(learns_well(trial, c) or _moves(trial, c) for c, _ in pairs),
         cured=learns_well(trial, trial.later) or all(learns_well(trial, t) for _, t in pairs),
     )
 
@@ -131,7 +136,8 @@ def _vote(trial: Trial, control: float, treated: float) -> int:
     if _clear(trial, control, treated):
         return 1
     share = gain(trial, control, treated)
-    nearer = trial.metric == "loss" and share >= SOME and 0 <= treated <= LESS * control
+    part, least = NEARER
+    nearer = trial.metric == "loss" and share >= least and 0 <= treated <= part * control
     return 0 if share >= SMALL or nearer else -1
 
 
@@ -147,6 +153,11 @@ def learns_well(trial: Trial, value: float) -> bool:
     if higher_is_better(trial.metric):
         return value >= WELL_SCORE
     return 0 < trial.start < math.inf and value <= WELL * trial.start
+
+
+def _moves(trial: Trial, value: float) -> bool:
+    least = CLEAR if higher_is_better(trial.metric) else CLEAR * abs(trial.start)
+    return math.isfinite(value) and _way(trial, value) >= least
 
 
 def _way(trial: Trial, value: float) -> float:

@@ -1,9 +1,9 @@
 """What the trials say of a finding: confirmed, refuted, or neither. From the recording alone.
 
-Confirmed: treating it helps, in every repetition. Refuted: treating it does nothing. But a fact that was measured
-is not refuted by a loop that learns well in the few steps of a trial all the same: no harm was seen, and it may show
-elsewhere. Slight: treating it helps a little, every time. Explained: with something else treated the run is well, so
-this needs no treatment of its own.
+Confirmed: treating it helps. Refuted: treating it does nothing. But a fact that was measured is not refuted by a loop
+that learns in the few steps of a trial all the same: no harm was seen, and it may show later or elsewhere. Slight:
+treating it helps a little, every time. Explained: with something else treated the run is well, so this needs no
+treatment of its own.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Proof:
 
     @property
     def harmless(self) -> bool:
-        """Whether the untreated loop learned well and treating it made no difference: harm, if any, comes later."""
+        """Whether the untreated loop learned and treating it made no difference: harm, if any, comes later."""
         undecided = self.confirmed is None and self.trial.steps >= ENOUGH_STEPS
-        return undecided and self.found.effect is Effect.NOTHING and self.found.control_learns
+        return undecided and self.found.effect is Effect.NOTHING and self.found.control_moves
 
     @property
     def applicable(self) -> bool:
@@ -92,7 +92,7 @@ class Proof:
             "confirmed": "confirmed",
             "refuted": "refuted by a trial",
             "slight": "helps a little",
-            "harmless": "no harm seen by a trial, the loop learns well as it is",
+            "harmless": f"no harm seen by a trial, the loop learns {'well ' * self.found.control_learns}as it is",
             "inconclusive": "not decided by a trial",
         }
         return f"{verdict[self.outcome]}: {base}with {self.treatment}, {self.effect}"
@@ -138,7 +138,7 @@ def proof(run: Recording, check: str, *, certain: bool, relief: Collection[str] 
     row, found = tried[0]
     refuted = all(
         f.effect is Effect.NOTHING
-        and not (certain and f.control_learns)
+        and not (certain and f.control_moves)
         and t.treatment not in relief
         and t.steps >= ENOUGH_STEPS
         for t, f in tried

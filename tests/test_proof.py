@@ -156,6 +156,13 @@ def test_a_measured_fact_is_not_refuted_by_a_loop_that_learns_anyhow() -> None:
     assert proof(Recording.of([trial(STUCK, STUCK)]), "a-check", certain=True).confirmed is False
 
 
+def test_a_loss_whose_floor_is_not_known_does_not_refute_what_was_measured() -> None:
+    vae = trial((28.7, 28.3), (28.9, 28.5), start=45.1)
+    assert [proof(Recording.of([vae]), "a-check", certain=c).outcome for c in (True, False)] == ["harmless", "refuted"]
+    sentence = proof(Recording.of([vae]), "a-check", certain=True).sentence
+    assert sentence.startswith("no harm seen by a trial, the loop learns as it is: with")
+
+
 def test_what_only_relieves_can_confirm_but_not_refute() -> None:
     relief = ("clear-gradients",)
     assert proof(Recording.of([trial(STUCK, STUCK)]), "a-check", certain=True, relief=relief).confirmed is None

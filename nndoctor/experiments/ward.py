@@ -16,6 +16,7 @@ from nndoctor.probes.modules import ACTIVATIONS
 from nndoctor.records import OBSERVE, Trial
 from nndoctor.session import Call, Listener, Pass, Session
 from nndoctor.treatments.base import Ground
+from nndoctor.treatments.losses import weighs
 from nndoctor.treatments.model import DROPOUTS
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Ward(Listener):
         forks = self._forks if config.iterations and self._forks.possible() else None
         # Of a short loop, most is for the runs.
         steps = min(config.steps, config.iterations // (4 if forks else 8) or config.steps)
+        if here:
+            conductor.on_op = self._seen
         observed = yield observation(steps if here else 1, SHARE * config.budget)
         if here:
             # Where data meets the model is known now; to look at every batch again would only cost time.
@@ -71,6 +74,11 @@ class Ward(Listener):
             conductor.finish("the trials are done")
 
     # ---- what treatments have to know of the loop
+
+    def _seen(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """Note whether a term of a loss is multiplied with a large number."""
+        self._on_op(name, args, kwargs, output)
+        self._ground.weighted = self._ground.weighted or weighs(name, args)
 
     def outer_call(self, call: Call) -> None:
         """Note whether the model trains in eval mode."""

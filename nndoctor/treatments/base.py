@@ -34,6 +34,8 @@ class Ground:
     """Some module was in eval mode in a training call."""
     dropouts: bool = False
     """Some dropout was applied."""
+    weighted: bool = False
+    """The script multiplied a term of a loss with a large number."""
     repetition: int = 0
 
 

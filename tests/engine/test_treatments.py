@@ -86,6 +86,9 @@ SICK = {
         rate=0.5,
     ).replace("16, 2", "16, 4"),
     "drop-non-finite": loop(before="X[3] = float('nan'); data = TensorDataset(X, Y)"),
+    "unweighted-terms": loop(rate=0.05).replace(
+        "F.cross_entropy(model(x), y)", "F.cross_entropy(model(x), y) + 1000 * model[0].weight.square().sum()"
+    ),
     "recover-logits": loop(last=", nn.Softmax(dim=1)").replace("lr=0.1", "lr=0.02"),
 }
 """For each treatment a program that it helps."""
