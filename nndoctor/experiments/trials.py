@@ -17,6 +17,7 @@ from nndoctor.experiments.bench import PLAIN, Bench, Setting, Value, values
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.experiments.wishes import Pair, Wish
 from nndoctor.proof import NOT_NEEDED, TIME_OVER, TOO_SHORT
+from nndoctor.rates import highest_rate
 from nndoctor.records import OBSERVE, TRIAL, Trial
 from nndoctor.treatments.data import remixed
 from nndoctor.treatments.registry import make
@@ -38,12 +39,16 @@ SHORT = 40
 """Steps of the first pair of runs: where they differ clearly, the others need no more."""
 SHORTEST = 8
 """Steps below which a run shows nothing."""
+WARM_UP = 0.5
+"""A first rate below this part of the highest one of its schedule is that of a warm-up."""
 MARGIN = 4
 """Iterations of such a loop that are not counted on: the last one is complete only when another begins."""
 PASSES = 3
 """How often the recorded batches are gone through, where there is time."""
 MEASURES = 5
 """Batches that a run is measured on."""
+FEW_MEASURES = 3
+"""The same where time is short."""
 MIXING = 977
 """Seed of the order in which the measured batches are mixed."""
 UNASKED = "optimizer-choice"
@@ -73,6 +78,8 @@ class Trials:
     _pace: float = 0.0
     _began: float = 0.0
     _objectives: int = 1
+    _warms_up: bool = False
+    """Nothing is learned in so few steps of a warm-up: all runs have the rate that it is going to reach."""
 
     def plan(self, observed: Result) -> Runs:
         """Yield the diets, and record a `Trial` for every wish that there was time for."""
@@ -99,28 +106,39 @@ class Trials:
         if not self._fit:
             return
         self._measured = self._to_measure()
+        self._warms_up = self.ground.first_rate < WARM_UP * highest_rate(self.conductor.owned.optimizers)
         self._lenses = {PLAIN: None}
         for name in self._fit:
             lens = self._made(name).lens
             if lens:
                 self._lenses[lens] = self._made(lens)
-        self._pace = observed.seconds / max(1, len(observed.losses))
-        runs = REPETITIONS * (len(self._fit) + 1)
-        affordable = self.conductor.left() / max(1e-6, runs * self._pace) - self._overhead()
-        # Where time is short, what there is goes to the likeliest treatment.
-        alone = self.conductor.left() / max(1e-6, 2 * REPETITIONS * self._pace) - self._overhead()
-        affordable = max(affordable, min(float(SHORT), alone), SHORTEST)
-        self._steps = int(min(MOST_STEPS, PASSES * len(self._content), affordable))
-        if iterations := self.conductor.session.config.iterations:
-            # A loop with an end: what it has is for the likeliest treatment; the others have to wait for a further run.
-            room = iterations - MARGIN - len(observed.losses)
-            if self.forks is None:
-                room = (room - 2 * self._overhead()) // (2 * REPETITIONS)
-            self._steps = min(self._steps, room - self._overhead())
+        self._pace = max(1e-6, observed.seconds / max(1, len(observed.losses)))
+        self._steps = self._length(observed)
         if self._steps < SHORTEST:
             for wish in self._fit.values():
                 self._left_out(wish, TOO_SHORT)
             self._fit = {}
+
+    def _length(self, observed: Result) -> int:
+        """Return how many steps a run is to have; measure on fewer batches where they cost more than the steps."""
+        wanted = min(MOST_STEPS, PASSES * len(self._content))
+        affordable = self._steps_in_time(REPETITIONS * (len(self._fit) + 1))
+        if affordable < SHORT:  # what time there is goes to the likeliest treatment
+            self._measured = self._measured[:FEW_MEASURES]
+            affordable = max(affordable, min(SHORT, self._steps_in_time(2 * REPETITIONS)), SHORTEST)
+        steps = int(min(wanted, affordable))
+        iterations = self.conductor.session.config.iterations
+        if not iterations:
+            return steps
+        # A loop with an end: what it has is for the likeliest treatment; the others have to wait for a further run.
+        room = iterations - MARGIN - len(observed.losses)
+        if self.forks is None:
+            room = (room - 2 * self._overhead()) // (2 * REPETITIONS)
+        return min(steps, room - self._overhead())
+
+    def _steps_in_time(self, runs: int) -> float:
+        """Return for how many steps in each of so many runs there is time, beside what is measured before and after."""
+        return (self.conductor.left() / self._pace - 2 * self._overhead()) / runs - self._overhead()
 
     def _to_measure(self) -> list[Any]:
         """Return the batches that everybody is measured on: mixed, for the order may be the fault.
@@ -246,7 +264,7 @@ class Trials:
         begun = (yield from self._run(treated, 0, 0)).get(pair.lens_treated)
         by_score = any(self._made(n).by_score for n in treated)
         metric = _score_name(self.bench.metric) if by_score else "loss"
-        trial = Trial(treatment=added[0], jointly=tuple(added[1:]), metric=metric, measured=MEASURES)
+        trial = Trial(treatment=added[0], jointly=tuple(added[1:]), metric=metric, measured=len(self._measured))
         if start is None or begun is None:
             return replace(trial, skipped=self.bench.broken or "it could not be measured")
         # Weights or inputs far off make the first loss a huge one, beside which all that follows looks small.
@@ -307,6 +325,7 @@ class Trials:
             least=setting.length,
             seconds=SLACK * setting.length * self._pace + SLACK,
             lr_factor=factor,
+            peak_lr=self._warms_up,
             content=self._served(treatments, setting),
         )
         found = yield from self._result(diet, setting)
@@ -355,7 +374,7 @@ class Trials:
         return served
 
     def _overhead(self) -> int:
-        return MEASURES * max(1, len(self._lenses))
+        return len(self._measured) * max(1, len(self._lenses))
 
     def _affordable(self, steps: float = 0.0) -> bool:
         """Whether there is time for a pair of runs of so many steps (0: as many as they are to have)."""

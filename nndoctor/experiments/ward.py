@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from nndoctor.treatments.model import DROPOUTS
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    import torch
     from torch import Tensor, nn
 
     from nndoctor.conductor import Conductor
@@ -74,6 +76,13 @@ class Ward(Listener):
             conductor.finish("the trials are done")
 
     # ---- what treatments have to know of the loop
+
+    def before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Note the rate of the first step: a warm-up begins far below what it is going to reach."""
+        if self.session.experiment == OBSERVE and self.session.step == 0:
+            rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
+            known = [rate for rate in (self._ground.first_rate, *rates) if math.isfinite(rate)]
+            self._ground.first_rate = max(known, default=math.inf)
 
     def _seen(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """Note whether a term of a loss is multiplied with a large number."""

@@ -250,6 +250,18 @@ def test_mixing_keeps_the_samples_and_their_targets_together() -> None:
     assert remixed([[torch.zeros(4, 2)], [torch.zeros(4, 3)]], 0) is None
 
 
+def test_in_a_warm_up_all_runs_have_the_rate_that_it_reaches(tried: Callable[..., Recording]) -> None:
+    warm = "scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: step / 1e6)"
+    program = loop(
+        between="for p in model[0].parameters(): p.requires_grad_(False)\nmodel[0].weight.data.zero_()",
+        after=warm,
+        rate=0.5,
+    )
+    [row] = tried(program.replace("optimizer.step()", "optimizer.step(); scheduler.step()"), "unfreeze").rows(Trial)
+    helps(row)
+    assert min(row.controls) - max(row.treated) > 0.1
+
+
 WITH_AN_END = """
 model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 2))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
