@@ -41,8 +41,9 @@ class Forks:
 
     def split(self, seconds: float) -> dict[str, Any] | None:
         """Fork. Return None in the child; in the parent what the child reported, empty where it did not in time."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # whatever the script has put there; what is buffered must not be written twice
+                stream.flush()
         reader, writer = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of other threads: ours and idle ones
