@@ -103,7 +103,8 @@ def summary(trial: Trial) -> Summary:
     if lead >= FOR:
         effect = Effect.HELPED
     elif lead <= -AGAINST:
-        effect = Effect.NOTHING
+        # A run that still diverges, but far less, has not been treated enough: that refutes nothing.
+        effect = Effect.UNCLEAR if all(_milder(trial, c, t) for c, t in pairs) else Effect.NOTHING
     elif len(pairs) >= SIGNS and min(gains) > 0:
         effect = Effect.SLIGHT
     else:
@@ -123,7 +124,12 @@ def summary(trial: Trial) -> Summary:
 def settled(trial: Trial) -> bool:
     """Whether the repetitions so far suffice: one bound is reached, or there have been as many as there are to be."""
     done = min(len(trial.controls), len(trial.treated))
-    return done >= MOST or (done > 0 and summary(trial).effect is not Effect.UNCLEAR)
+    return done >= MOST or vote(trial) <= -AGAINST or (done > 0 and summary(trial).effect is not Effect.UNCLEAR)
+
+
+def _milder(trial: Trial, control: float, treated: float) -> bool:
+    """Whether both have diverged, the treated run far less."""
+    return trial.metric == "loss" and trial.start < treated <= FAR_LESS[0] * control and control > 0
 
 
 def vote(trial: Trial) -> int:

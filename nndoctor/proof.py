@@ -136,7 +136,8 @@ def proof(run: Recording, check: str, *, certain: bool, relief: Collection[str] 
         if found.effect is Effect.HELPED:
             return Proof(True, row, found)
     row, found = tried[0]
-    refuted = all(
+    waiting = any(row.skipped.startswith((TIME_OVER, TOO_SHORT, *BROKE)) for row in rows)
+    refuted = not waiting and all(
         f.effect is Effect.NOTHING
         and not (certain and f.control_moves)
         and t.treatment not in relief

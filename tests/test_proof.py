@@ -14,7 +14,7 @@ from nndoctor import Check, Finding, Recording, Severity, check
 from nndoctor.choice import chosen, left_over
 from nndoctor.diagnose import diagnose
 from nndoctor.effects import AGAINST, FOR, MOST, Effect, settled, summary
-from nndoctor.proof import proof
+from nndoctor.proof import TIME_OVER, proof
 from nndoctor.records import Event, Experiment, Record, Step, Trial
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def fires(
         pytest.param(trial(STUCK, STUCK), Effect.NOTHING, id="no difference"),
         pytest.param(trial(WELL, STUCK), Effect.NOTHING, id="it does harm"),
         pytest.param(trial(WILD, STUCK), Effect.NOTHING, id="no longer diverges, but does not learn either"),
+        pytest.param(trial((9e5, 8e5), (9e3, 7e3)), Effect.UNCLEAR, id="still diverges, but far less"),
         pytest.param(trial(STUCK, (0.2, 2.4, 2.5)), Effect.UNCLEAR, id="better once in three"),
         pytest.param(trial((*STUCK, 2.3), (0.2, 2.4, 2.5, 2.4)), Effect.NOTHING, id="better once in four"),
         pytest.param(trial((2.3,) * 5, (0.2, 0.2, 2.5, 0.2, 0.2)), Effect.HELPED, id="better four times in five"),
@@ -209,6 +210,13 @@ def test_a_slight_gain_is_told_and_confirms_nothing() -> None:
     assert (found.confirmed, found.outcome) == (None, "slight")
     assert found.sentence.startswith("helps a little: with")
     assert found.sentence.endswith("better in 6 of 6 runs")
+
+
+def test_nothing_is_refuted_while_one_of_its_treatments_has_not_been_tried() -> None:
+    waits = trial((), (), treatment="adamw", skipped=TIME_OVER)
+    unfit = trial((), (), treatment="adamw", skipped="no torch optimizer steps in this loop")
+    for other, refuted in ((waits, None), (unfit, False)):
+        assert proof(Recording.of([trial(STUCK, STUCK), other]), "a-check", certain=True).confirmed is refuted
 
 
 def test_few_steps_refute_nothing() -> None:

@@ -37,6 +37,8 @@ MOST_STEPS = 120
 """At most in one run: more are what the script itself is for."""
 SHORT = 40
 """Steps of the first pair of runs: where they differ clearly, the others need no more."""
+FEWEST = 20
+"""Steps that the likeliest treatment gets though time is short."""
 SHORTEST = 8
 """Steps below which a run shows nothing."""
 WARM_UP = 0.5
@@ -125,7 +127,7 @@ class Trials:
         affordable = self._steps_in_time(REPETITIONS * (len(self._fit) + 1))
         if affordable < SHORT:  # what time there is goes to the likeliest treatment
             self._measured = self._measured[:FEW_MEASURES]
-            affordable = max(affordable, min(SHORT, self._steps_in_time(2 * REPETITIONS)), SHORTEST)
+            affordable = max(affordable, min(FEWEST, self._steps_in_time(2 * REPETITIONS)), SHORTEST)
         steps = int(min(wanted, affordable))
         iterations = self.conductor.session.config.iterations
         if not iterations:
