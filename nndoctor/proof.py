@@ -135,7 +135,8 @@ def proof(run: Recording, check: str, *, certain: bool, relief: Collection[str] 
     for row, found in tried:
         if found.effect is Effect.HELPED:
             return Proof(True, row, found)
-    row, found = tried[0]
+    # What is still open, or helps a little, is not hidden behind another treatment or phase in which no harm was seen.
+    row, found = min(tried, key=lambda pair: (Effect.SLIGHT, Effect.UNCLEAR, Effect.NOTHING).index(pair[1].effect))
     waiting = any(row.skipped.startswith((TIME_OVER, TOO_SHORT, *BROKE)) for row in rows)
     refuted = not waiting and all(
         f.effect is Effect.NOTHING

@@ -219,6 +219,13 @@ def test_nothing_is_refuted_while_one_of_its_treatments_has_not_been_tried() -> 
         assert proof(Recording.of([trial(STUCK, STUCK), other]), "a-check", certain=True).confirmed is refuted
 
 
+def test_what_is_open_is_not_hidden_behind_what_does_no_harm() -> None:
+    rows = [trial(WELL, WELL), trial((1.0,) * 3, (0.7,) * 3, treatment="adamw")]
+    found = proof(Recording.of(rows), "a-check", certain=True)
+    assert found is not None
+    assert (found.outcome, found.trial.treatment) == ("inconclusive", "adamw")
+
+
 def test_few_steps_refute_nothing() -> None:
     few = replace(trial(STUCK, STUCK), steps=14)
     assert proof(Recording.of([few]), "a-check", certain=True).confirmed is None
