@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     Measured = Generator[Diet, Result, dict[str, Value]]
     Compared = Generator[Diet, Result, Trial]
 
-MOST_STEPS = 120
-"""At most in one run: more are what the script itself is for."""
+MOST_STEPS = 100
+"""At most in one run: more are what the script itself is for, and cost more than the experiments did."""
 SHORT = 40
 """Steps of the first pair of runs: where they differ clearly, the others need no more."""
 FEWEST = 20
