@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nndoctor.effects import MOST, REPETITIONS, Effect, settled, summary, vote
 from nndoctor.experiments.bench import PLAIN, Bench, Setting, Value, values
 from nndoctor.experiments.diet import Diet, Result
-from nndoctor.experiments.wishes import Pair, Wish
+from nndoctor.experiments.wishes import Pair, Wish, rivals
 from nndoctor.proof import NOT_NEEDED, TIME_OVER, TOO_SHORT
 from nndoctor.rates import highest_rate
 from nndoctor.records import OBSERVE, TRIAL, Trial
@@ -53,6 +53,8 @@ FEW_MEASURES = 3
 """The same where time is short."""
 MIXING = 977
 """Seed of the order in which the measured batches are mixed."""
+HALF = 0.5
+"""Share of the time that must be left for treatments that no finding asks for."""
 UNASKED = "optimizer-choice"
 """The check of the treatments that are tried although no finding asks for them."""
 SLACK = 5.0
@@ -192,14 +194,14 @@ class Trials:
         """Try what did not help by itself on top of what helped most."""
         best = max((n for n in self._results if self._helped(n)), key=self._gain)
         for name in [n for n in self._results if not self._helped(n)]:
-            if not (_rivals(name, best) or self._settled(self._fit[name])):
+            if not (rivals(name, best) or self._settled(self._fit[name])):
                 yield from self._try(name, base=(best,), keep_if_no_better=True)
 
     def _together(self) -> Runs:
         """Try all at once; if that helps, what is needed is what is missed when it is left out."""
         chosen: list[str] = []
         for name in self._results:
-            if not any(_rivals(name, other) for other in chosen) and not self._results[name].skipped:
+            if not any(rivals(name, other) for other in chosen) and not self._results[name].skipped:
                 chosen.append(name)
         if len(chosen) < 2:
             return
@@ -227,9 +229,12 @@ class Trials:
 
     def _needless(self, wish: Wish) -> str:
         """Say why a treatment that no finding asks for is not tried; empty if it is."""
-        asked = any(check != UNASKED for check in wish.checks)
-        learns = any(summary(trial).control_learns for trial in self._results.values())
-        return "the run learns well without it" if learns and wish.symptom and not asked else ""
+        if not wish.symptom or any(check != UNASKED for check in wish.checks):
+            return ""
+        if any(summary(trial).control_learns for trial in self._results.values()):
+            return "the run learns well without it"
+        spent = self.conductor.left() < HALF * self.conductor.session.config.budget
+        return TIME_OVER if spent and self._results else ""
 
     def _cured(self, name: str) -> bool:
         return self._helped(name) and summary(self._results[name]).cured
@@ -389,12 +394,6 @@ def _pick(value: Value, metric: str) -> float:
 
 def _score_name(metric: str) -> str:
     return "r2" if metric == "r2" else "accuracy"
-
-
-def _rivals(one: str, other: str) -> bool:
-    """Whether two treatments set the same thing to different values."""
-    kinds = ("learning-rate", "usual-learning-rate", "adamw", "sgd-momentum")
-    return one == other or (one.startswith(kinds) and other.startswith(kinds))
 
 
 def observation(steps: int, seconds: float) -> Diet:

@@ -43,3 +43,9 @@ class Pair:
     def lens_treated(self) -> str:
         """A run that is treated in this way sees it without a lens."""
         return PLAIN if self.lens in self.treated else self.lens
+
+
+def rivals(one: str, other: str) -> bool:
+    """Whether two treatments set the same thing to different values."""
+    kinds = ("learning-rate", "usual-learning-rate", "adamw", "sgd-momentum")
+    return one == other or (one.startswith(kinds) and other.startswith(kinds))
