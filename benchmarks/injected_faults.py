@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from faults import OPERATORS
 from mutants import FRESH, LATER, harmless
+from verdicts import share
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -158,13 +159,10 @@ def _pairs(results: Sequence[Checked]) -> list[str]:
 
 
 def _trials(results: Sequence[Checked]) -> list[str]:
-    """Count what the trials showed. A treatment that the script leaves no room for is not applicable: `skipped`."""
-    answers = Counter(outcome for result in results for outcome in result.trials.values())
-    tried = sum(n for outcome, n in answers.items() if outcome != "skipped")
-    counts = ", ".join(f"{answers[word]} {word}" for word in ("confirmed", "refuted", "harmless", "inconclusive"))
+    """Count what the trials showed."""
+    answers = [outcome for result in results for outcome in result.trials.values()]
     return [
-        "Findings with a treatment, by check and mutant, in the runs of which that was kept:",
+        "Errors and warnings with a treatment, by check and mutant, in the runs of which that was kept:",
         "",
-        f"- tried: {_share(tried, answers.total())}; of these {counts}",
-        f"- not tried, for want of time or of room in the script's loop: {answers['skipped']}",
+        f"- {share(answers)}",
     ]

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults import OPERATORS
+from verdicts import verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -142,7 +143,7 @@ class Checked:
     found: list[list[str]] = field(default_factory=list)
     """Severity, check, and the check that explains it (or nothing), the first entry of the diagnosis first."""
     trials: dict[str, str] = field(default_factory=dict)
-    """By check: what its treatment trial showed (confirmed, refuted, harmless, inconclusive, skipped)."""
+    """By check, for errors and warnings with a treatment: what its trial showed (see `verdicts`)."""
 
     def serious(self) -> list[str]:
         """Return the checks with an error or a warning, in the order of the diagnosis."""
@@ -261,11 +262,11 @@ def examine(mutant: Mutant, budget: float, before: str = "") -> Checked:
             timeout=600,
             check=False,
         )
-        found, trials = [], {}
+        found = []
         for file in Path(out).rglob("findings.json"):
             diagnosis = json.loads(file.read_text())["diagnosis"]
             found = [[entry["severity"], entry["check"], entry["explained_by"] or ""] for entry in diagnosis]
-            trials = {entry["check"]: entry["trial"]["outcome"] for entry in diagnosis if entry["trial"]}
+        trials = {check: outcome for check, (outcome, _) in verdicts(Path(out) / "run").items()}
         return Checked(mutant.key, round(time.monotonic() - began, 1), done.returncode, found, trials)
 
 

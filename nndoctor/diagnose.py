@@ -13,7 +13,7 @@ from nndoctor.causes import Cause, Fired, ordered, severity_of
 from nndoctor.errors import FindingsError
 from nndoctor.finding import Finding, Severity, Skip, SourceLine, Status
 from nndoctor.merging import merged
-from nndoctor.proof import Proof, proof
+from nndoctor.proof import Proof, explained, proof
 from nndoctor.reasons import NUMBERED
 from nndoctor.verdict import Verdict, decide
 
@@ -230,9 +230,11 @@ def diagnose(
     skipped = [Outcome(check.name, check.reason, Status.SKIPPED, NOT_SELECTED) for check in deselected]
     outcomes = [outcome for outcome, _ in results] + skipped
     severities = [severity_of(each.check, finding) for each in fired for finding in each.findings]
+    causes = tuple(ordered(fired))
+    proofs |= explained(proofs, {s.check.name: c.root.check.name for c in causes for s in c.symptoms})
     return Diagnosis(
         verdict=decide(run, max(severities, default=None), fail_on),
-        causes=tuple(ordered(fired)),
+        causes=causes,
         outcomes=tuple(_with_every_reason(outcomes)),
         proofs=proofs,
     )

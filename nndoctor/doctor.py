@@ -128,11 +128,12 @@ def _treat(
         _write(folder, Event(kind="note", experiment=COAST, text=text))
         return
     length = choice.iterations(seen, plan.attempt + 1) if asked else 0
+    mixed = True
     for _ in range(TREATED_RUNS):
         if not asked or budget < WORTH_A_RESTART:
             break
         config = configuration(settings, folder, replace(plan, budget=budget))
-        ended = run({**config, "attempt": plan.attempt + 1, "trials": asked, "iterations": length})
+        ended = run({**config, "attempt": plan.attempt + 1, "trials": asked, "iterations": length, "mixed": mixed})
         _write(folder, Environment(name="seconds", value=f"{time.monotonic() - started:.3f}"))
         if ended.by == "interrupt":
             _write(folder, Environment(name="interrupted", value="yes"))
@@ -141,9 +142,15 @@ def _treat(
         budget -= ended.seconds
         remaining = choice.left_over(asked, _so_far(folder))
         ran = int(ended.last.get("iterations") or 0)
-        if len(remaining) == len(asked) and ran in (0, length):
+        nothing = len(remaining) == len(asked)
+        if ended.code != 0:  # the script failed: once more, with batches that are put together as it does
+            if nothing and not mixed:
+                break
+            mixed = mixed and not nothing
+        elif nothing and ran in (0, length):
             break
-        length = ran  # its loop came to an end before ours did
+        else:
+            length = ran  # its loop came to an end before ours did
         # A further start is for what was found, not for what might be of interest beside it.
         asked = [one for one in remaining if not one["symptom"]]
 

@@ -2,6 +2,12 @@
 
 A loss has no unit, so a gain is measured in the way that the treated run has come: of what it learned since the start,
 how much did the control not learn? That is the same for a loss of 0.1 and one of 1000.
+
+Repetitions go on until the outcome is clear, and are judged by a test that is made for that, Wald's sequential
+probability ratio test (Wald 1945, Sequential Tests of Statistical Hypotheses): each repetition is a vote for (a clear
+gain), against (none), or neither. With votes that go the wrong way at most one time in five, the odds are 4 to 1 a
+vote, and `FOR` and `AGAINST` are the bounds of a walk (gambler's ruin): to reach +3 before -2 by chance has a
+probability of (4^2 - 1) / (4^5 - 1) = 1.5 %, to reach -2 before +3 although the treatment helps one of 6 %.
 """
 
 from __future__ import annotations
@@ -23,6 +29,8 @@ LESS = 0.6
 """A loss that is this much smaller counts from `SMALL` on: near its end the way is long behind both."""
 FAR_LESS = (0.2, 0.02)
 """A loss of a fifth or less counts from this share of the way on: both have come near the end, one much nearer."""
+NEARER = (0.8, 0.02)
+"""A loss that is less by a fifth but has come less than `SMALL` further counts neither way from this share on."""
 LEARNS = 0.05
 """Of the loss at the start: a run that gains less has not learned, and is no proof of anything."""
 LEARNS_SCORE = 0.1
@@ -31,13 +39,24 @@ WELL = 0.35
 """Of the loss at the start: a run that gets below learns well."""
 WELL_SCORE = 0.85
 """Accuracy or R2 from which on a run learns well."""
-REPETITIONS = 3
+FOR = 3
+"""Votes for, above those against, that make a treatment helpful."""
+AGAINST = 2
+"""Votes against, above those for, that make it one that does nothing."""
+MOST = 7
+"""Repetitions after which it stays open."""
+SIGNS = 6
+"""Repetitions, all of them better, that show a gain that is not clear: 0.5^6 = 1.6 % by chance (sign test)."""
+REPETITIONS = FOR
+"""Fewest repetitions that can confirm."""
 
 
 class Effect(StrEnum):
     """What a treatment did."""
 
     HELPED = "helped"
+    SLIGHT = "slight"
+    """It helps, and makes no clear difference: a little, in every repetition of many."""
     NOTHING = "nothing"
     UNCLEAR = "unclear"
 
@@ -52,7 +71,11 @@ class Summary:
     won: int
     of: int
     control_learns: bool
+    """The untreated run has come so far that one would be content with it."""
     cured: bool
+    """The treated run has."""
+    control_moves: bool = False
+    """The untreated run learns, well or not: the floor of a loss (a VAE's, a language model's) is not known."""
 
 
 def higher_is_better(metric: str) -> bool:
@@ -76,11 +99,14 @@ def summary(trial: Trial) -> Summary:
     if not pairs:
         return Summary(Effect.UNCLEAR, math.nan, math.nan, 0, 0, control_learns=False, cured=False)
     gains = [gain(trial, c, t) for c, t in pairs]
-    clear = sum(_clear(trial, c, t) for c, t in pairs)
-    if len(pairs) >= REPETITIONS and min(gains) > 0 and clear > len(pairs) / 2:
+    lead = vote(trial)
+    if lead >= FOR:
         effect = Effect.HELPED
-    elif 2 * clear < len(pairs) and (max(gains) < SMALL or (median(gains) < SMALL and min(gains) <= 0)):
-        effect = Effect.NOTHING
+    elif lead <= -AGAINST:
+        # A run that still diverges, but far less, has not been treated enough: that refutes nothing.
+        effect = Effect.UNCLEAR if all(_milder(trial, c, t) for c, t in pairs) else Effect.NOTHING
+    elif len(pairs) >= SIGNS and min(gains) > 0:
+        effect = Effect.SLIGHT
     else:
         effect = Effect.UNCLEAR
     return Summary(
@@ -90,14 +116,35 @@ def summary(trial: Trial) -> Summary:
         sum(g > 0 for g in gains),
         len(pairs),
         control_learns=all(learns_well(trial, c) for c, _ in pairs),
-        cured=all(learns_well(trial, t) for _, t in pairs),
+        control_moves=all(learns_well(trial, c) or _moves(trial, c) for c, _ in pairs),
+        cured=learns_well(trial, trial.later) or all(learns_well(trial, t) for _, t in pairs),
     )
 
 
-def hopeless(trial: Trial) -> bool:
-    """Whether the repetitions so far suffice to say that more of them will not show a clear gain."""
-    pairs = list(zip(trial.controls, trial.treated, strict=False))
-    return len(pairs) >= 2 and all(gain(trial, c, t) < SMALL and not _clear(trial, c, t) for c, t in pairs)
+def settled(trial: Trial) -> bool:
+    """Whether the repetitions so far suffice: one bound is reached, or there have been as many as there are to be."""
+    done = min(len(trial.controls), len(trial.treated))
+    return done >= MOST or vote(trial) <= -AGAINST or (done > 0 and summary(trial).effect is not Effect.UNCLEAR)
+
+
+def _milder(trial: Trial, control: float, treated: float) -> bool:
+    """Whether both have diverged, the treated run far less."""
+    return trial.metric == "loss" and trial.start < treated <= FAR_LESS[0] * control and control > 0
+
+
+def vote(trial: Trial) -> int:
+    """Return what the repetitions so far say: the votes for less those against."""
+    return sum(_vote(trial, c, t) for c, t in zip(trial.controls, trial.treated, strict=False))
+
+
+def _vote(trial: Trial, control: float, treated: float) -> int:
+    """Return 1 for a clear gain, -1 for none, 0 for one between."""
+    if _clear(trial, control, treated):
+        return 1
+    share = gain(trial, control, treated)
+    part, least = NEARER
+    nearer = trial.metric == "loss" and share >= least and 0 <= treated <= part * control
+    return 0 if share >= SMALL or nearer else -1
 
 
 def _clear(trial: Trial, control: float, treated: float) -> bool:
@@ -111,7 +158,12 @@ def learns_well(trial: Trial, value: float) -> bool:
     """Whether a run that ended with this value is one that one would be content with."""
     if higher_is_better(trial.metric):
         return value >= WELL_SCORE
-    return trial.start > 0 and value <= WELL * trial.start
+    return 0 < trial.start < math.inf and value <= WELL * trial.start
+
+
+def _moves(trial: Trial, value: float) -> bool:
+    least = CLEAR if higher_is_better(trial.metric) else CLEAR * abs(trial.start)
+    return math.isfinite(value) and _way(trial, value) >= least
 
 
 def _way(trial: Trial, value: float) -> float:

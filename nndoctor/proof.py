@@ -1,14 +1,15 @@
 """What the trials say of a finding: confirmed, refuted, or neither. From the recording alone.
 
-Confirmed: treating it helps, in every repetition. Refuted: treating it does nothing. But a fact that was measured
-is not refuted by a loop that learns well in the few steps of a trial all the same: no harm was seen, and it may show
-elsewhere.
+Confirmed: treating it helps. Refuted: treating it does nothing. But a fact that was measured is not refuted by a loop
+that learns in the few steps of a trial all the same: no harm was seen, and it may show later or elsewhere. Slight:
+treating it helps a little, every time. Explained: with something else treated the run is well, so this needs no
+treatment of its own.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nndoctor.effects import Effect, Summary, summary
@@ -16,12 +17,16 @@ from nndoctor.records import Trial
 from nndoctor.treatments.names import described
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from nndoctor.recording import Recording
 
 ENOUGH_STEPS = 30
 """Steps of training below which a treatment that has done nothing may not have had the time."""
+TIME_OVER = "the time for trials was over"
+TOO_SHORT = "the script's own loop has too few iterations"
+NOT_NEEDED = ("another treatment has helped", "another treatment has made the run well")
+BROKE = ("the script failed", "the treatment failed", "it could not be measured")
 METRICS = {"accuracy": "accuracy", "r2": "R2"}
 
 
@@ -32,21 +37,32 @@ class Proof:
     confirmed: bool | None
     trial: Trial
     found: Summary
+    cure: Proof | None = None
+    """The trial of something else that helps, where that is why this one needs no treatment of its own."""
 
     @property
     def outcome(self) -> str:
         """In one word."""
+        if self.cure is not None:
+            return "explained"
         if self.trial.skipped:
             return "skipped"
+        if self.found.effect is Effect.SLIGHT:
+            return "slight"
         if self.harmless:
             return "harmless"
         return {True: "confirmed", False: "refuted", None: "inconclusive"}[self.confirmed]
 
     @property
     def harmless(self) -> bool:
-        """Whether the untreated loop learned well and treating it made no difference: harm, if any, comes later."""
+        """Whether the untreated loop learned and treating it made no difference: harm, if any, comes later."""
         undecided = self.confirmed is None and self.trial.steps >= ENOUGH_STEPS
-        return undecided and self.found.effect is Effect.NOTHING and self.found.control_learns
+        return undecided and self.found.effect is Effect.NOTHING and self.found.control_moves
+
+    @property
+    def applicable(self) -> bool:
+        """Whether there is something to try: the treatment fits the loop, whether or not it was tried."""
+        return not self.trial.skipped or self.trial.skipped.startswith((TIME_OVER, TOO_SHORT, *NOT_NEEDED, *BROKE))
 
     @property
     def treatment(self) -> str:
@@ -59,11 +75,15 @@ class Proof:
         """The numbers: `loss after 30 steps 2.31 -> 0.42, better in 3 of 3 runs`."""
         metric = METRICS.get(self.trial.metric, self.trial.metric)
         values = f"{metric} after {self.trial.steps} steps {shown(self.found.control)} -> {shown(self.found.treated)}"
-        return f"{values}, better in {self.found.won} of {self.found.of} runs"
+        later = f" ({shown(self.trial.later)} after {self.trial.later_steps})" if self.trial.later_steps else ""
+        return f"{values}{later}, better in {self.found.won} of {self.found.of} runs"
 
     @property
     def sentence(self) -> str:
         """What a report says of it in one line."""
+        if self.cure is not None:
+            base = "the run is well" if self.cure.found.cured else f"nothing gained with {self.treatment}, but"
+            return f"explained by a trial: {base} with {self.cure.treatment}, {self.cure.effect}"
         if self.trial.skipped:
             return f"not tried with {self.treatment}: {self.trial.skipped}"
         others = " and ".join(described(name) for name in self.trial.with_others)
@@ -71,10 +91,31 @@ class Proof:
         verdict = {
             "confirmed": "confirmed",
             "refuted": "refuted by a trial",
-            "harmless": "no harm seen by a trial, the loop learns well as it is",
+            "slight": "helps a little",
+            "harmless": f"no harm seen by a trial, the loop learns {'well ' * self.found.control_learns}as it is",
             "inconclusive": "not decided by a trial",
         }
         return f"{verdict[self.outcome]}: {base}with {self.treatment}, {self.effect}"
+
+
+def explained(proofs: Mapping[str, Proof], roots: Mapping[str, str]) -> dict[str, Proof]:
+    """Return the proofs that are settled by the trial of another check's finding.
+
+    `roots`: by check, the one whose finding explains it. What makes the run well settles its symptoms, and whatever
+    own treatments have done nothing for; a cause that is confirmed settles a symptom whose own do nothing.
+    """
+    confirmed = {name: p for name, p in proofs.items() if p.confirmed}
+    settled = {}
+    for name, own in proofs.items():
+        root = confirmed.get(roots.get(name, ""))
+        cured = [p for n, p in confirmed.items() if n != name and p.found.cured]
+        cure = root if root is not None and root.found.cured else next(iter(cured), root)
+        if cure is None or cure.trial.segment != own.trial.segment:
+            continue
+        nothing = own.outcome == "inconclusive" and own.found.effect is Effect.NOTHING
+        if nothing or (name in roots and cure.found.cured and own.outcome in ("skipped", "inconclusive")):
+            settled[name] = replace(own, cure=cure)
+    return settled
 
 
 def shown(value: float) -> str:
@@ -94,10 +135,12 @@ def proof(run: Recording, check: str, *, certain: bool, relief: Collection[str] 
     for row, found in tried:
         if found.effect is Effect.HELPED:
             return Proof(True, row, found)
-    row, found = tried[0]
-    refuted = all(
+    # What is still open, or helps a little, is not hidden behind another treatment or phase in which no harm was seen.
+    row, found = min(tried, key=lambda pair: (Effect.SLIGHT, Effect.UNCLEAR, Effect.NOTHING).index(pair[1].effect))
+    waiting = any(row.skipped.startswith((TIME_OVER, TOO_SHORT, *BROKE)) for row in rows)
+    refuted = not waiting and all(
         f.effect is Effect.NOTHING
-        and not (certain and f.control_learns)
+        and not (certain and f.control_moves)
         and t.treatment not in relief
         and t.steps >= ENOUGH_STEPS
         for t, f in tried

@@ -58,6 +58,8 @@ class Config:
     """Treatments to be tried in this run of the script, which is then for nothing else."""
     iterations: int = 0
     """How many iterations the script's loop has in all, where no loader feeds it; 0 for no known end."""
+    mixed: bool = True
+    """The batches that trials are measured on may be mixed from the recorded ones."""
     rank: int = 0
     """Which of the processes that train together this is."""
     world: int = 1

@@ -102,3 +102,14 @@ def test_the_facts_of_the_first_run_are_kept_but_for_its_length(starts: Any) -> 
     facts = {row.name: row.value for row in run.rows(Environment)}
     assert facts["exit_status"] == "0"
     assert float(facts["seconds"]) > 0
+
+
+def test_a_script_that_cannot_run_on_mixed_batches_is_run_on_its_own(starts: Any) -> None:
+    program = TRIES_ALL.replace("for one in", 'if config["mixed"]: sys.exit(1)\nfor one in')
+    told, run = starts(program, fires())
+    assert [len(treatments) for treatments in told] == [0, 4, 3]
+    assert len(run.rows(Trial)) == 3
+
+
+def test_one_that_fails_on_those_too_is_given_up(starts: Any) -> None:
+    assert len(starts(TREATED + "sys.exit(1)", fires())[0]) == 3

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from nndoctor import Check, Finding, Recording, Severity, check
 from nndoctor.choice import chosen, left_over
 from nndoctor.diagnose import diagnose
-from nndoctor.effects import Effect, hopeless, summary
-from nndoctor.proof import proof
+from nndoctor.effects import AGAINST, FOR, MOST, Effect, settled, summary
+from nndoctor.proof import TIME_OVER, proof
 from nndoctor.records import Event, Experiment, Record, Step, Trial
 
 if TYPE_CHECKING:
@@ -73,10 +73,16 @@ def fires(
         pytest.param(trial(STUCK, STUCK), Effect.NOTHING, id="no difference"),
         pytest.param(trial(WELL, STUCK), Effect.NOTHING, id="it does harm"),
         pytest.param(trial(WILD, STUCK), Effect.NOTHING, id="no longer diverges, but does not learn either"),
-        pytest.param(trial(STUCK, (0.2, 2.4, 2.5)), Effect.NOTHING, id="better once in three"),
+        pytest.param(trial((9e5, 8e5), (9e3, 7e3)), Effect.UNCLEAR, id="still diverges, but far less"),
+        pytest.param(trial(STUCK, (0.2, 2.4, 2.5)), Effect.UNCLEAR, id="better once in three"),
+        pytest.param(trial((*STUCK, 2.3), (0.2, 2.4, 2.5, 2.4)), Effect.NOTHING, id="better once in four"),
+        pytest.param(trial((2.3,) * 5, (0.2, 0.2, 2.5, 0.2, 0.2)), Effect.HELPED, id="better four times in five"),
         pytest.param(trial(STUCK, (0.2, 0.2, 2.5)), Effect.UNCLEAR, id="better twice in three"),
         pytest.param(trial(STUCK[:2], WELL[:2]), Effect.UNCLEAR, id="too few repetitions to confirm"),
         pytest.param(trial((1.0, 1.0, 1.0), (0.7, 0.7, 0.7)), Effect.UNCLEAR, id="a little better"),
+        pytest.param(trial((1.0,) * 6, (0.7,) * 6), Effect.SLIGHT, id="a little better, six times"),
+        pytest.param(trial((0.34,) * 6, (0.18,) * 6), Effect.SLIGHT, id="half of what is left, six times"),
+        pytest.param(trial((1.0,) * 7, (*(0.7,) * 6, 1.1)), Effect.UNCLEAR, id="a little better, but once not"),
         pytest.param(trial((0.30, 0.30, 0.30), (0.02, 0.02, 0.02)), Effect.HELPED, id="far less, near the end"),
         pytest.param(trial((0.08,) * 3, (0.004,) * 3), Effect.HELPED, id="both near the end, one much nearer"),
         pytest.param(trial((), ()), Effect.UNCLEAR, id="nothing measured"),
@@ -89,10 +95,34 @@ def test_what_a_treatment_did(row: Trial, effect: Effect) -> None:
     assert summary(row).effect is effect
 
 
-def test_two_repetitions_without_gain_are_enough() -> None:
-    assert hopeless(trial(STUCK[:2], STUCK[:2]))
-    assert not hopeless(trial(STUCK[:1], STUCK[:1]))
-    assert not hopeless(trial(STUCK[:2], (2.3, 0.2)))
+def test_repetitions_go_on_until_the_outcome_is_clear() -> None:
+    assert settled(trial(STUCK[:2], STUCK[:2]))
+    assert settled(trial(STUCK, WELL))
+    assert not settled(trial((), ()))
+    assert not settled(trial(STUCK[:1], STUCK[:1]))
+    assert not settled(trial(STUCK[:2], (2.3, 0.2)))
+    assert not settled(trial((2.3,) * 4, (0.2, 2.3, 0.2, 2.3)))
+    assert settled(trial((2.3,) * MOST, (0.2, 2.3, 0.2, 2.3, 0.2, 2.3, 0.2)))
+
+
+def reached(upper: int, lower: int, chance: float) -> float:
+    """Probability that a walk with this chance of a step up comes to `upper` before `-lower`, step by step."""
+    places, arrived = {0: 1.0}, 0.0
+    for _ in range(400):
+        following: dict[int, float] = {}
+        for place, p in places.items():
+            for step, q in ((1, chance), (-1, 1 - chance)):
+                if place + step == upper:
+                    arrived += p * q
+                elif place + step > -lower:
+                    following[place + step] = following.get(place + step, 0.0) + p * q
+        places = following
+    return arrived
+
+
+def test_the_error_rates_are_those_of_the_documentation() -> None:
+    assert reached(FOR, AGAINST, 0.2) == pytest.approx(0.0147, abs=1e-3)
+    assert 1 - reached(FOR, AGAINST, 0.8) == pytest.approx(0.062, abs=1e-3)
 
 
 NUMBERS = st.lists(st.floats() | st.sampled_from([0.0, 1.0]), max_size=4).map(tuple)
@@ -127,10 +157,73 @@ def test_a_measured_fact_is_not_refuted_by_a_loop_that_learns_anyhow() -> None:
     assert proof(Recording.of([trial(STUCK, STUCK)]), "a-check", certain=True).confirmed is False
 
 
+def test_a_loss_whose_floor_is_not_known_does_not_refute_what_was_measured() -> None:
+    vae = trial((28.7, 28.3), (28.9, 28.5), start=45.1)
+    assert [proof(Recording.of([vae]), "a-check", certain=c).outcome for c in (True, False)] == ["harmless", "refuted"]
+    sentence = proof(Recording.of([vae]), "a-check", certain=True).sentence
+    assert sentence.startswith("no harm seen by a trial, the loop learns as it is: with")
+
+
 def test_what_only_relieves_can_confirm_but_not_refute() -> None:
     relief = ("clear-gradients",)
     assert proof(Recording.of([trial(STUCK, STUCK)]), "a-check", certain=True, relief=relief).confirmed is None
     assert proof(Recording.of([trial(STUCK, WELL)]), "a-check", certain=True, relief=relief).confirmed is True
+
+
+def outcomes(rows: list[Record], *checks: Check) -> dict[str, str]:
+    proofs = diagnose(Recording.of(rows), checks).proofs
+    return {name: found.outcome for name, found in proofs.items()}
+
+
+def test_a_symptom_is_settled_by_what_makes_the_run_well() -> None:
+    pair = fires("a", explains=("b",)), fires("b")
+    skipped = trial((), (), treatment="adamw", checks=("b",), skipped="another treatment has made the run well")
+    assert outcomes([trial(STUCK, WELL, checks=("a",)), skipped], *pair) == {"a": "confirmed", "b": "explained"}
+    assert outcomes([trial(STUCK, STUCK, checks=("a",)), skipped], *pair) == {"a": "refuted", "b": "skipped"}
+    alone = fires("a"), fires("b")
+    assert outcomes([trial(STUCK, WELL, checks=("a",)), skipped], *alone)["b"] == "skipped"
+
+
+def test_what_its_own_remedy_does_nothing_for_is_settled_by_the_confirmed_cause() -> None:
+    better = (1.5, 1.6, 1.4)
+    rows: list[Record] = [
+        trial(STUCK, better, checks=("a",)),
+        replace(trial(STUCK, STUCK, treatment="adamw", checks=("b",)), steps=20),
+    ]
+    assert outcomes(rows, fires("a", explains=("b",)), fires("b"))["b"] == "explained"
+    assert outcomes(rows, fires("a"), fires("b"))["b"] == "inconclusive"
+    sentence = diagnose(Recording.of(rows), [fires("a", explains=("b",)), fires("b")]).proofs["b"].sentence
+    assert sentence.startswith("explained by a trial: nothing gained with AdamW in place of the optimizer, but with")
+
+
+def test_a_loop_whose_loss_is_never_finite_does_not_learn_well() -> None:
+    never = (math.inf, math.inf)
+    found = proof(Recording.of([trial(never, never, start=math.inf)]), "a-check", certain=True)
+    assert found is not None
+    assert found.outcome == "refuted"
+    assert not found.found.control_learns
+
+
+def test_a_slight_gain_is_told_and_confirms_nothing() -> None:
+    found = proof(Recording.of([trial((0.34,) * 6, (0.18,) * 6)]), "a-check", certain=True)
+    assert found is not None
+    assert (found.confirmed, found.outcome) == (None, "slight")
+    assert found.sentence.startswith("helps a little: with")
+    assert found.sentence.endswith("better in 6 of 6 runs")
+
+
+def test_nothing_is_refuted_while_one_of_its_treatments_has_not_been_tried() -> None:
+    waits = trial((), (), treatment="adamw", skipped=TIME_OVER)
+    unfit = trial((), (), treatment="adamw", skipped="no torch optimizer steps in this loop")
+    for other, refuted in ((waits, None), (unfit, False)):
+        assert proof(Recording.of([trial(STUCK, STUCK), other]), "a-check", certain=True).confirmed is refuted
+
+
+def test_what_is_open_is_not_hidden_behind_what_does_no_harm() -> None:
+    rows = [trial(WELL, WELL), trial((1.0,) * 3, (0.7,) * 3, treatment="adamw")]
+    found = proof(Recording.of(rows), "a-check", certain=True)
+    assert found is not None
+    assert (found.outcome, found.trial.treatment) == ("inconclusive", "adamw")
 
 
 def test_few_steps_refute_nothing() -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from torch.utils.data import default_collate, default_convert
+
 from nndoctor.feeds.draw import drawn
 from nndoctor.feeds.tree import clone, size_in_bytes
 
@@ -171,9 +173,15 @@ class LoaderFeed:
         """Return the loaders that feed an iteration, in the order asked."""
         return list(self._keep_alive)
 
+    def collates_itself(self) -> bool:
+        """Whether the training batches are put together by the script's own function."""
+        loaders = self._keep_alive if self.conductor.feed == "loader" else []
+        own = [getattr(loader, "collate_fn", None) for loader in loaders]
+        return any(function not in (None, default_collate, default_convert) for function in own)
+
     def drawn(self, count: int, seed: int) -> list[Any] | None:
         """Return iterations of samples drawn at random from the training data; None where that cannot be done."""
-        if len(self._keep_alive) != 1:
+        if len(self._keep_alive) != 1 or self.conductor.feed != "loader":
             return None
         with self.conductor.session.loading():
             batches = drawn(self._keep_alive[0], count, seed)

@@ -6,6 +6,7 @@ everything that a snapshot of the training's state does not hold (flags, lists, 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,6 +35,10 @@ class Ground:
     """Some module was in eval mode in a training call."""
     dropouts: bool = False
     """Some dropout was applied."""
+    weighted: bool = False
+    """The script multiplied a term of a loss with a large number."""
+    first_rate: float = math.inf
+    """The highest learning rate of the first step; infinite where no optimizer made it."""
     repetition: int = 0
 
 

@@ -52,8 +52,14 @@ class Shuffle(Treatment):
     """Serves batches of samples in random order: drawn from the data set where that can be, else from the recorded."""
 
     def unfit(self) -> str:
-        """The batches have to be of one shape."""
-        return "" if remixed(self.ground.conductor.store.content, 0) else "the batches cannot be mixed: unlike shapes"
+        """The batches have to be of one shape, and not one and the same."""
+        conductor = self.ground.conductor
+        if conductor.loader_feed.drawn(1, 0):
+            return ""
+        batches = conductor.store.content
+        if len(batches) > 1 and all(_same(batches[0], batch) for batch in batches[1:]):
+            return "all batches are the same, and the loop asks no loader for others"
+        return "" if remixed(batches, 0) else "the batches cannot be mixed: unlike shapes"
 
     def content(self, batches: list[Any], *, measuring: bool) -> list[Any]:
         """Only what is trained on: the measured batches are mixed already."""
@@ -102,6 +108,12 @@ def remixed(batches: list[Any], seed: int) -> list[Any] | None:
 
         mixed.append(_changed(batch, change))
     return mixed
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two batches hold the same values."""
+    pairs = list(zip(_leaves(one), _leaves(other), strict=False))
+    return bool(pairs) and all(a.shape == b.shape and torch.equal(a, b) for (_, a), (_, b) in pairs)
 
 
 def _changed(batch: Any, change: Callable[[str, Tensor], Tensor]) -> Any:

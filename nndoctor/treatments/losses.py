@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -27,6 +28,11 @@ SAME_SHAPE = frozenset(
     }
 )
 """Functions of prediction and target that broadcast; those by hand only where data meets a graph."""
+
+
+PRODUCTS = frozenset({"mul", "multiply", "__mul__", "__rmul__", "__imul__", "mul_"})
+HEAVY = 10.0
+"""Factors from which on a term is heavy: the usual ones weigh terms of about one size, or halve and average."""
 
 
 class RecoverLogits(Treatment):
@@ -85,6 +91,32 @@ class SoftmaxOverClasses(Treatment):
         if "dim" in kwargs:
             return args, {**kwargs, "dim": -1}
         return (args[0], -1, *args[2:]), kwargs
+
+
+class UnweightedTerms(Treatment):
+    """Takes the large constant factors out of the loss. What counts is the sum of the terms without them."""
+
+    lens = "unweighted-terms"
+
+    def unfit(self) -> str:
+        """There has to be one."""
+        return "" if self.ground.weighted else "no term of the loss has a large constant factor"
+
+    def op(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        """Keep the sign of the factor."""
+        if not weighs(name, args):
+            return args, kwargs
+        return tuple(a if isinstance(a, Tensor) else math.copysign(1.0, a) for a in args), kwargs
+
+
+def weighs(name: str, args: tuple[Any, ...]) -> bool:
+    """Whether a function multiplies one value of the graph, as a term of a loss is one, with a large number."""
+    if name not in PRODUCTS or len(args) != 2:
+        return False
+    tensor, factor = args if isinstance(args[0], Tensor) else args[::-1]
+    if not isinstance(tensor, Tensor) or isinstance(factor, bool) or not isinstance(factor, int | float):
+        return False
+    return tensor.numel() == 1 and tensor.requires_grad and HEAVY <= abs(factor) < math.inf
 
 
 def _logits_of_rows(given: Tensor) -> Tensor:

@@ -152,7 +152,10 @@ class Unfreeze(Treatment):
 
 
 class Reinitialise(Treatment):
-    """Draws the weights of linear, convolutional and recurrent layers anew: He before a rectifier, else Xavier."""
+    """Draws the weights of linear, convolutional and recurrent layers anew: He before a rectifier, else Xavier.
+
+    A normalisation that begins by passing nothing on gets its usual scale of one and shift of zero.
+    """
 
     def unfit(self) -> str:
         """A loaded model is not drawn anew."""
@@ -165,6 +168,10 @@ class Reinitialise(Treatment):
                 generator = torch.Generator(tensor.device)
                 generator.manual_seed(1000 * self.ground.repetition + seed_of(layer, self.ground) + number)
                 self._draw(layer, tensor, generator)
+        for norm in self._norms():
+            norm.weight.data.fill_(1.0)
+            if getattr(norm, "bias", None) is not None:
+                norm.bias.data.zero_()
 
     def _draw(self, layer: nn.Module, tensor: Tensor, generator: torch.Generator) -> None:
         if tensor.dim() < 2:
@@ -177,9 +184,16 @@ class Reinitialise(Treatment):
         else:
             nn.init.xavier_uniform_(tensor.data, generator=generator)
 
+    def _norms(self) -> list[Any]:
+        kinds = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+        norms: list[Any] = self._unloaded(kinds)
+        return [m for m in norms if m.weight is not None and not bool(m.weight.any())]
+
     def _layers(self) -> list[nn.Module]:
+        return self._unloaded((nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd, nn.RNNBase))
+
+    def _unloaded(self, kinds: tuple[type[nn.Module], ...]) -> list[nn.Module]:
         owned = self.ground.conductor.owned
-        kinds = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd, nn.RNNBase)
         layers = [m for root in trained_roots(self.ground) for m in root.modules() if isinstance(m, kinds)]
         return [m for m in layers if not any(owned.is_loaded(p) for p in m.parameters(recurse=False))]
 

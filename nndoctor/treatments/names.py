@@ -33,6 +33,7 @@ TREATMENTS: dict[str, str] = {
     "drop-non-finite": "the samples with NaN or Inf left out",
     "recover-logits": "logits given to the loss",
     "reshape-target": "the target in the shape of the prediction",
+    "unweighted-terms": "no large factors in the loss",
     "softmax-over-classes": "the softmax over the last axis",
 }
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from nndoctor.treatments.base import Ground, Treatment
 
 if TYPE_CHECKING:
-    from nndoctor.session import Pass
+    from nndoctor.session import Call, Pass
 
 MOST_NORM = 1.0
 USUAL_RATE = {"adaptive": 1e-3, "plain": 1e-2}
@@ -75,25 +75,46 @@ class ClearGradients(Treatment):
 
 
 class KeepGradients(Treatment):
-    """Gives a step the gradients of the last backward pass, where they were cleared in between."""
+    """Gives a step the gradients of the last backward pass, where they were cleared in between.
+
+    A step between a forward pass and its backward pass would change the weights of the graph: it is made after it.
+    """
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
         self._kept: dict[int, Tensor] = {}
+        self._graph = False
+        """A forward pass waits for its backward pass."""
+        self._late: list[torch.optim.Optimizer] = []
+
+    def outer_call(self, call: Call) -> None:
+        """A forward pass begins."""
+        self._graph = self._graph or call.grad
 
     def backward_ended(self, this: Pass) -> None:
         """Copy them: `zero_grad(set_to_none=False)` would clear ours too."""
+        self._graph = False
+        if self._late:
+            late, self._late = self._late, []
+            for optimizer in late:
+                optimizer.step()
+            return
         tensors = self.ground.conductor.owned.trained_tensors()
         self._kept = {id(t): t.grad.clone() for t in tensors if t.grad is not None}
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Put them back."""
+        if self._graph:
+            self._late.append(optimizer)
+            return
         for tensor in held_by(optimizer):
             if id(tensor) in self._kept:
                 tensor.grad = self._kept[id(tensor)]
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clear them, as the script has done: the next backward pass must not add to them."""
+        if self._graph:
+            return
         for tensor in held_by(optimizer):
             if id(tensor) in self._kept:
                 tensor.grad = None

@@ -41,6 +41,7 @@ FACTORIES: dict[str, Callable[[Ground], Treatment]] = {
     "drop-non-finite": data.DropNonFinite,
     "recover-logits": losses.RecoverLogits,
     "reshape-target": losses.ReshapeTarget,
+    "unweighted-terms": losses.UnweightedTerms,
     "softmax-over-classes": losses.SoftmaxOverClasses,
 }
 

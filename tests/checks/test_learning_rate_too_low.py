@@ -80,7 +80,7 @@ def shrunk(factor, *, kind="SGD", reduction="mean", ratio=1e-8, gradient=1e-3) -
 def test_finds_a_loss_that_is_made_tiny():
     [finding] = learning_rate_too_low(shrunk(1e-6))
     assert "multiplied by 1e-06 before `backward`, which makes the rate one of 1e-07" in finding.message
-    assert (finding.certain, finding.treatments, finding.where.line) == (True, (), 9)
+    assert (finding.certain, finding.treatments, finding.where.line) == (True, ("adamw",), 9)
 
 
 def test_weight_decay_does_not_hide_a_tiny_loss():

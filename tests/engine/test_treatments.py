@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 from nndoctor.effects import Effect, summary
 from nndoctor.experiments import bench
+from nndoctor.experiments.forks import Forks
 from nndoctor.feeds.state import RandomState
 from nndoctor.feeds.tree import leaves
 from nndoctor.records import Event, Experiment, Step, Trial
@@ -18,6 +21,7 @@ from nndoctor.treatments.registry import FACTORIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from nndoctor.recording import Recording
 
@@ -82,6 +86,9 @@ SICK = {
         rate=0.5,
     ).replace("16, 2", "16, 4"),
     "drop-non-finite": loop(before="X[3] = float('nan'); data = TensorDataset(X, Y)"),
+    "unweighted-terms": loop(rate=0.05).replace(
+        "F.cross_entropy(model(x), y)", "F.cross_entropy(model(x), y) + 1000 * model[0].weight.square().sum()"
+    ),
     "recover-logits": loop(last=", nn.Softmax(dim=1)").replace("lr=0.1", "lr=0.02"),
 }
 """For each treatment a program that it helps."""
@@ -110,17 +117,21 @@ def test_every_name_has_something_behind_it() -> None:
     assert FACTORIES.keys() == TREATMENTS.keys()
 
 
+def helps(trial: Trial) -> None:
+    """Assert that the treated run was the better one each time."""
+    assert trial.skipped == ""
+    assert len(trial.treated) >= 3
+    better = [(t < c) == (trial.metric == "loss") for c, t in zip(trial.controls, trial.treated, strict=True)]
+    assert all(better), trial
+
+
 @pytest.mark.parametrize("name", SICK)
 def test_a_treatment_helps_the_loop_that_needs_it(name: str, tried: Callable[..., Recording]) -> None:
     run = tried(SICK[name], name, budget=60.0)
     assert [row.text + row.detail for row in run.rows(Event)] == []
     [trial] = run.rows(Trial)
-    assert trial.skipped == ""
+    helps(trial)
     assert trial.checks == (f"check-of-{name}",)
-    better = [
-        (t < c) if trial.metric == "loss" else (t > c) for c, t in zip(trial.controls, trial.treated, strict=True)
-    ]
-    assert better == [True, True, True], trial
 
 
 def test_a_run_for_trials_records_nothing_else(tried: Callable[..., Recording]) -> None:
@@ -239,15 +250,106 @@ def test_mixing_keeps_the_samples_and_their_targets_together() -> None:
     assert remixed([[torch.zeros(4, 2)], [torch.zeros(4, 3)]], 0) is None
 
 
-def test_a_loop_with_an_end_has_room_for_the_likeliest_treatment(tried: Callable[..., Recording]) -> None:
+def test_in_a_warm_up_all_runs_have_the_rate_that_it_reaches(tried: Callable[..., Recording]) -> None:
+    warm = "scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: step / 1e6)"
+    program = loop(
+        between="for p in model[0].parameters(): p.requires_grad_(False)\nmodel[0].weight.data.zero_()",
+        after=warm,
+        rate=0.5,
+    )
+    [row] = tried(program.replace("optimizer.step()", "optimizer.step(); scheduler.step()"), "unfreeze").rows(Trial)
+    helps(row)
+    assert min(row.controls) - max(row.treated) > 0.1
+
+
+WITH_AN_END = """
+model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+for step in range({steps}):
+    rows = torch.randint(0, 96, (16,))
+    F.cross_entropy(model(X[rows]), Y[rows]).backward()
+    optimizer.step()
+{after}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_each_run_of_a_loop_with_an_end_has_all_that_is_left_of_it(tried: Callable[..., Recording]) -> None:
+    run = tried(WITH_AN_END.format(steps=70, after=""), "clear-gradients", "adamw", steps=40, iterations=70)
+    rows = run.rows(Trial)
+    assert [row.treatment for row in rows] == ["clear-gradients", "adamw"]
+    assert all(len(row.treated) >= 2 and row.steps > 35 for row in rows), rows
+    assert run.rows(Event) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_a_fork_whose_loop_ends_too_early_is_told_and_leaves_nothing_behind(
+    tried: Callable[..., Recording], tmp_path: Path
+) -> None:
+    end = tmp_path / "end"
+    program = WITH_AN_END.format(steps=70, after=f"open({str(end)!r}, 'a').write('x')")
+    [row] = tried(program, "clear-gradients", steps=40, iterations=200).rows(Trial)
+    assert row.skipped == "the script failed or its loop ended"
+    # Their scripts write where they like to, as the one that is on does; but none is left running.
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_where_nothing_can_be_forked_a_loop_with_an_end_has_room_for_the_likeliest_treatment(
+    tried: Callable[..., Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Forks, "possible", lambda _: False)
+    rows = tried(WITH_AN_END.format(steps=280, after=""), "clear-gradients", "adamw", steps=40, iterations=280)
+    [first] = rows.rows(Trial)
+    assert first.treatment == "clear-gradients"
+    assert first.steps >= 20
+
+
+def test_what_a_script_collates_by_itself_is_measured_as_it_collates_it(tried: Callable[..., Recording]) -> None:
     program = """
-    model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 2))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
-    for step in range(220):
-        rows = torch.randint(0, 96, (16,))
-        F.cross_entropy(model(X[rows]), Y[rows]).backward()
+    bag, fc = nn.EmbeddingBag(50, 8, mode="sum"), nn.Linear(8, 2)
+    texts = [(torch.randint(0, 50, (4,)), int(y)) for y in Y]
+    def collate(batch):
+        return torch.cat([w for w, _ in batch]), torch.arange(len(batch)) * 4, torch.tensor([y for _, y in batch])
+    optimizer = torch.optim.SGD([*bag.parameters(), *fc.parameters()], lr=0.1)
+    for epoch in range(50):
+        for words, offsets, y in DataLoader(texts, batch_size=16, collate_fn=collate):
+            optimizer.zero_grad()
+            F.cross_entropy(fc(bag(words, offsets)), y).backward()
+            optimizer.step()
+    """
+    run = tried(program, "adamw")
+    assert run.rows(Event) == []
+    assert run.rows(Trial)[0].skipped == ""
+
+
+def test_one_batch_over_and_over_cannot_be_shuffled(tried: Callable[..., Recording]) -> None:
+    program = """
+    model = nn.Linear(6, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(500):
+        optimizer.zero_grad()
+        F.cross_entropy(model(X[:16]), Y[:16]).backward()
         optimizer.step()
     """
-    rows = tried(program, "clear-gradients", "adamw", steps=40, iterations=220).rows(Trial)
-    assert [(row.treatment, len(row.treated)) for row in rows] == [("clear-gradients", 3)]
-    assert rows[0].steps >= 20
+    [row] = tried(program, "shuffle").rows(Trial)
+    assert row.skipped == "all batches are the same, and the loop asks no loader for others"
+
+
+def test_weights_drawn_anew_bring_a_normalisation_that_passes_nothing_back_to_life(
+    tried: Callable[..., Recording],
+) -> None:
+    dead = loop(last=", nn.BatchNorm1d(2)", between="for p in model.parameters(): nn.init.zeros_(p)", rate=0.5)
+    [row] = tried(dead, "reinitialise").rows(Trial)
+    assert all(t < c for c, t in zip(row.controls, row.treated, strict=True)), row
+
+
+def test_a_step_between_the_forward_pass_and_its_backward_pass_is_made_after_it(
+    tried: Callable[..., Recording],
+) -> None:
+    in_order, swapped = "loss.backward()\n        optimizer.step()", "optimizer.step()\n        loss.backward()"
+    program = loop().replace(in_order, swapped)
+    assert swapped in program
+    run = tried(program, "keep-gradients")
+    assert run.rows(Event) == []
+    helps(run.rows(Trial)[0])

@@ -24,6 +24,7 @@ SOLVED = 0.95
     severity=Severity.WARNING,
     needs=[LossTerm],
     explains=["cannot-overfit-batch", "fails-on-solvable-data", "metric-at-chance"],
+    treatments=["unweighted-terms"],
 )
 def loss_term_imbalance(
     run: Recording,

@@ -48,7 +48,7 @@ FEW = 3
         "update-ratio",
         "vanishing-gradient",
     ],
-    treatments=["learning-rate-x0.1", "learning-rate-x0.01"],
+    treatments=["learning-rate-x0.1", "learning-rate-x0.01", "usual-learning-rate"],
 )
 def learning_rate_too_high(
     run: Recording,

@@ -271,7 +271,7 @@ def _shrunk(run: Recording, segment: int, own: Descent, factor: float, ratio: fl
         where=SourceLine.of(backward),
         evidence=(Measure("factor of the loss", factor, "about 1"), *usual.evidence),
         certain=True,  # both factor and steps are measured
-        treatments=(),  # no rate that may be tried makes up for it
+        treatments=("adamw",),  # no rate that may be tried makes up for it; its steps do not see the loss's scale
         explains=frozenset({*SYMPTOMS, "over-regularised"}),  # beside a tiny gradient any weight decay is strong
     )
 

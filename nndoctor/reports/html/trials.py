@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 HEADINGS = {
     "confirmed": "Confirmed by a trial",
     "refuted": "Refuted by a trial",
+    "slight": "Treating it helps a little",
+    "explained": "Explained by a trial",
     "harmless": "No harm seen by a trial",
     "inconclusive": "Not decided by a trial",
     "skipped": "Not tried",
@@ -83,7 +85,7 @@ def _told(proof: Proof) -> Tried:
     if outcome == "skipped":
         return Tried(outcome, HEADINGS[outcome], _capital(sentence.removeprefix("not tried ")))
     text = _capital(sentence.partition(": ")[2]).replace(" -> ", " \N{RIGHTWARDS ARROW} ")
-    runs, axis = _drawn(proof.trial)
+    runs, axis = _drawn((proof.cure or proof).trial)
     return Tried(outcome, HEADINGS[outcome], text, runs, axis)
 
 
