@@ -1,11 +1,13 @@
 """learning-rate-too-high, on courses of the loss typed by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from nndoctor import Recording, Severity, Skip
 from nndoctor.records import (
+    LR_SWEEP,
     OBSERVE,
     OBSERVE_TENTH,
     OVERFIT,
@@ -18,6 +20,7 @@ from nndoctor.records import (
     Record,
     Step,
     TensorStats,
+    Trial,
 )
 from nndoctor_checks.training.learning_rate_too_high import learning_rate_too_high
 
@@ -186,3 +189,77 @@ def test_a_script_that_fails_right_after_such_a_step():
     assert "then the script failed: RuntimeError" in finding.message
     assert learning_rate_too_high(recording([45.0], None, None, adam, *first_update(0.99))) == []
     assert learning_rate_too_high(recording([45.0], None, None, adam, error, *first_update(0.01))) == []
+
+
+def range_test(diverges: float) -> list[Record]:
+    """A loss that falls from 2.3 to 0.5 between a hundredth and a tenth of the rate at which it then explodes."""
+    rates = [diverges * 10 ** ((i - 24) / 8) for i in range(32)]
+    losses = [2.3 if i < 8 else max(0.5, 2.3 - 0.2 * (i - 8)) if i < 24 else 50.0 for i in range(32)]
+    return [
+        Step(experiment=LR_SWEEP, step=i, loss=x, lr=r, backwards=1, optimizer_steps=1)
+        for i, (r, x) in enumerate(zip(rates, losses, strict=True))
+    ]
+
+
+NAN = [2.3, 900.0, 1e15, math.inf]
+
+
+@pytest.mark.parametrize("own", [RISES, NAN], ids=["rises", "explodes"])
+def test_a_tenth_may_be_too_high_as_well(own):
+    """The range test says how far down it has to go."""
+    [finding] = learning_rate_too_high(recording(own, NAN, NAN, *range_test(0.01)))
+    assert finding.severity is None
+    assert "diverges from 0.01 on" in finding.message
+    assert "lr=0.0" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("own", "rows"),
+    [
+        pytest.param(NAN, range_test(0.5), id="near where it diverges: a tenth would do"),
+        pytest.param([2.3] * 40, range_test(0.01), id="the loss did not rise"),
+        pytest.param(NAN, [], id="no range was found"),
+    ],
+)
+def test_a_range_test_alone_accuses_nobody(own, rows):
+    assert learning_rate_too_high(recording(own, NAN, NAN, *rows)) == []
+
+
+def trial(controls, treated, **fields) -> Trial:
+    row = Trial(treatment="learning-rate-x0.1", checks=("dead-relu",), steps=40, measured=5, start=2.3)
+    return replace(row, controls=controls, treated=treated, **fields)
+
+
+def test_a_trial_for_a_symptom_shows_the_cause():
+    [finding] = learning_rate_too_high(recording([2.3] * 40, FALLS, None, trial((2.4, 2.3, 2.4), (0.5, 0.6, 0.5))))
+    assert finding.severity is Severity.WARNING
+    assert "end at 0.5 with a tenth of it, and at 2.4 without (40 steps, better in 3 of 3 runs)" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("own", "row"),
+    [
+        pytest.param([2.3] * 40, trial((2.4, 2.3), (2.4, 2.4)), id="no better"),
+        pytest.param(FALLS, trial((2.4, 2.3, 2.4), (0.5, 0.6, 0.5)), id="the loss fell in the script's own run"),
+        pytest.param(
+            [2.3] * 40, trial((2.4, 2.3, 2.4), (0.5, 0.6, 0.5), with_others=("shuffle",)), id="on top of another"
+        ),
+        pytest.param([2.3] * 40, trial((2.4,) * 3, (0.5,) * 3, treatment="adamw"), id="another treatment"),
+    ],
+)
+def test_a_trial_that_shows_nothing_of_the_rate(own, row):
+    assert learning_rate_too_high(recording(own, FALLS, None, row)) == []
+
+
+def test_a_first_step_that_loses_the_weights_is_judged_by_the_loss_before_it():
+    """The second loss is as far off as the last: it is no start that the run could be measured by."""
+    weights = [
+        Parameter(name="0.weight", shape=(64, 64), numel=4096, std=0.1),
+        TensorStats(experiment=OBSERVE, step=0, kind="weight", name="0.weight", numel=4096, std=10.0, norm=640.0),
+        TensorStats(experiment=OBSERVE, step=0, kind="update", name="0.weight", numel=4096, std=10.0, norm=640.0),
+    ]
+    rows = recording([1.6] + [1100.0, 1200.0] * 20, NAN, NAN, *weights).rows(Step)
+    run = Recording.of([Optimizer(name="RMSprop#0", type="RMSprop", lr=20.0, file="t.py", line=5), *weights, *rows])
+    [finding] = learning_rate_too_high(run)
+    assert finding.severity is None
+    assert "the initial weights were lost" in finding.message

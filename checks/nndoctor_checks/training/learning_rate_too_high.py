@@ -8,7 +8,8 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
-from nndoctor.records import COAST, OBSERVE, OBSERVE_TENTH, OVERFIT, Event, Optimizer, Step
+from nndoctor.effects import Effect, summary
+from nndoctor.records import COAST, OBSERVE, OBSERVE_TENTH, OVERFIT, Event, Optimizer, Step, Trial
 from nndoctor_checks.depth import explodes_from_the_start
 from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives, prior_of
 from nndoctor_checks.numerics import accidents, has_hole
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TENTH = f"{OVERFIT}:x0.1"
+SMALLER = {"learning-rate-x0.1": "a tenth", "learning-rate-x0.01": "a hundredth"}
+"""Treatments, and what they leave of the rate."""
 ABOVE_PRIOR = 1.1
 """A loss this far above that of a constant prediction is worse than having learnt nothing."""
 STEADY = 8
@@ -57,6 +60,7 @@ def learning_rate_too_high(
     stuck: float = 0.5,  # of the loss is left: it was not halved on one batch
     falling: float = 0.9,  # a run whose loss fell by a tenth is learning, whatever one small batch does
     overthrown: float = 0.5,  # of its size a weight changes in the very first step; 1e-3 is usual
+    beyond: float = 3.0,  # times the rate from which on a range test diverges; two batches' tests differ by less
 ) -> Iterator[Finding]:
     """The learning rate is so high that the loss jumps about or diverges; a tenth of it is stable.
 
@@ -66,6 +70,10 @@ def learning_rate_too_high(
     tenth it fell below that and to less than half, and on your own batches it did not fall either. If the loss rose by
     `risen` on your own batches, they are run through once more at a tenth of the rate; it is reported if the loss then
     falls to `falling` of its start (a warning, if the loss was coming down again steadily when the observation ended).
+    A tenth may still be far too high: a loss that rose by `risen` on your own batches is reported, too, if in a range
+    test it falls at lower rates and diverges from one on that yours exceeds `beyond` times. Where a trial for another
+    finding has shown that a tenth or a hundredth of the rate helps your own batches, on which the loss did not fall,
+    that is a warning.
     Where no smaller rate could be tried, a loss that diverges on your own batches and
     ends above that of a constant prediction is a warning. So is a loss that falls in the end, if the first step
     changed the weights by `overthrown` of their size and the loss then rose to `risen` times the greater of its start
@@ -119,6 +127,8 @@ def learning_rate_too_high(
             yield _finding(run, segment, {OVERFIT: user, TENTH: tenth, OBSERVE: own})
         elif lost:
             yield lost
+        elif found := _outside(run, segment, own, (risen, beyond)) or _relieved(run, segment, own):
+            yield found
         elif user is not None and tenth is not None and _left(user, math.nan) > stuck:
             continue  # a smaller rate was tried, and is no better
         elif _rose(own, risen) and not own.end < ABOVE_PRIOR * prior_of(run, own, segment):
@@ -193,7 +203,8 @@ def _overthrow(run: Recording, segment: int, own: Descent, marks: tuple[float, f
         story = f"the loss rose from {own.start:.3g} to {_peak(own):.3g} before it fell: the initial weights were lost"
         far = _peak(own) > risen * max(own.start, prior_of(run, own, segment), 0.0)
         return _lost_start(run, segment, own, ratio, story) if far else None
-    if adaptive and _rose(own, risen):
+    # The first loss alone is from before the weights were lost.
+    if adaptive and (_rose(own, risen) or own.end > risen * max(own.start, prior_of(run, own, segment), 0.0)):
         story = f"the loss {_course(own)}: the initial weights were lost"
         lost = _lost_start(run, segment, own, ratio, story)
         return lost if _recovers(own) else replace(lost, severity=None)
@@ -226,8 +237,7 @@ def _adaptive(run: Recording, segment: int) -> bool:
 
 
 def _lost_start(run: Recording, segment: int, own: Descent, ratio: float, story: str) -> Finding:
-    optimizer = _optimizer(run, segment)
-    rate = optimizer.lr if optimizer is not None and optimizer.lr > 0 else own.lr
+    optimizer, rate = _optimizer(run, segment), _rate(run, segment, own)
     name = optimizer.type if optimizer is not None else "the optimizer"
     return Finding(
         message=f"With {name} and a learning rate of {rate:.3g} the first step changed the weights by {ratio:.2g} of "
@@ -245,10 +255,47 @@ def _lost_start(run: Recording, segment: int, own: Descent, ratio: float, story:
     )
 
 
-def _finding(run: Recording, segment: int, courses: Mapping[str, Descent], *, certain: bool = True) -> Finding:
-    own = courses[OBSERVE]
+def _outside(run: Recording, segment: int, own: Descent, marks: tuple[float, float]) -> Finding | None:
+    """Judge a rate at which the loss rose by the range test: whether it lies far above those at which it falls."""
+    risen, beyond = marks
+    found, rate = swept(run, segment), _rate(run, segment, own)
+    if found is None or not rate > beyond * found.diverges or not _rose(own, risen):
+        return None
+    return _finding(
+        run,
+        segment,
+        {OBSERVE: own},
+        told=f"in a range test it falls up to a rate of {found.lowest:.2g} and diverges from {found.diverges:.2g} on",
+    )
+
+
+def _relieved(run: Recording, segment: int, own: Descent) -> Finding | None:
+    """Return what a trial of a smaller rate has shown, which was made for a symptom."""
+    for row in run.rows(Trial):
+        factor = SMALLER.get(row.treatment)
+        if factor is None or row.segment != segment or row.with_others or row.jointly or row.metric != "loss":
+            continue
+        shown = summary(row)
+        if shown.effect is not Effect.HELPED or shown.control_learns:
+            continue
+        told = (
+            f"the same batches end at {shown.treated:.3g} with {factor} of it, and at {shown.control:.3g} without "
+            f"({row.steps} steps, better in {shown.won} of {shown.of} runs)"
+        )
+        return replace(_finding(run, segment, {OBSERVE: own}, certain=False, told=told), certain=True)
+    return None
+
+
+def _rate(run: Recording, segment: int, own: Descent) -> float:
     optimizer = _optimizer(run, segment)
-    rate = optimizer.lr if optimizer is not None and optimizer.lr > 0 else own.lr
+    return optimizer.lr if optimizer is not None and optimizer.lr > 0 else own.lr
+
+
+def _finding(
+    run: Recording, segment: int, courses: Mapping[str, Descent], *, certain: bool = True, told: str = ""
+) -> Finding:
+    own = courses[OBSERVE]
+    optimizer, rate = _optimizer(run, segment), _rate(run, segment, own)
     name = optimizer.type if optimizer is not None else "the optimizer"
     if OBSERVE_TENTH in courses:
         story = f"the loss on your own batches {_course(own)}, and with a tenth of it {_course(courses[OBSERVE_TENTH])}"
@@ -259,7 +306,7 @@ def _finding(run: Recording, segment: int, courses: Mapping[str, Descent], *, ce
             f"on your own batches it {_course(own)}"
         )
     else:
-        story = f"the loss {_course(own)}; whether a smaller rate is stable was not tried"
+        story = f"the loss {_course(own)}; {told or 'whether a smaller rate is stable was not tried'}"
     found = swept(run, segment)
     best = min(rate / 10, found.steepest) if found is not None else rate / 10
     smaller = f"{best:.1g}" if rate > 0 else "a tenth"
