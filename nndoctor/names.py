@@ -7,6 +7,7 @@ searched for. All references are weak: a model that the script drops is gone.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet, ref
 
@@ -33,6 +34,8 @@ class Names:
         self._roots: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
         self._taken: defaultdict[str, int] = defaultdict(int)
         self._numbers: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._held: list[tuple[ref[Any], int, str]] = []
+        """Of things that can be no keys: who holds each, its id, and its name."""
         self._main = ""
 
     def registered(self, parent: nn.Module, child: nn.Module | None, place: Place) -> None:
@@ -106,20 +109,34 @@ class Names:
             return self.parameter_paths[id(tensor)]
         return None
 
-    def numbered(self, thing: Any, prefix: str = "") -> str:
-        """Return a stable name like `SGD#0` for an optimizer, a loader or a data set."""
+    def numbered(self, thing: Any, prefix: str = "", holder: Any = None) -> str:
+        """Return a stable name like `SGD#0` for an optimizer, a loader or a data set.
+
+        A list, a tuple or what has `__slots__` can only be known again as long as its `holder` keeps it alive; without
+        one it goes by its type.
+        """
         try:
             known = self._numbers.get(thing)
         except TypeError:  # not hashable
-            return type(thing).__name__
+            known = None
+        if known is not None:
+            return known
+        kind = prefix or type(thing).__name__
+        try:
+            known = self._numbers[thing] = f"{kind}#{self._taken[kind]}"
+        except TypeError:  # not hashable, or no weak references
+            return type(thing).__name__ if holder is None else self._numbered_by_holder(thing, kind, holder)
+        self._taken[kind] += 1
+        return known
+
+    def _numbered_by_holder(self, thing: Any, kind: str, holder: Any) -> str:
+        self._held = [(own, ident, name) for own, ident, name in self._held if own() is not None]
+        known = next((name for _, ident, name in self._held if ident == id(thing)), None)
         if known is None:
-            kind = prefix or type(thing).__name__
             known = f"{kind}#{self._taken[kind]}"
             self._taken[kind] += 1
-            try:
-                self._numbers[thing] = known
-            except TypeError:  # no weak references
-                return known
+        with suppress(TypeError):  # the holder may have no weak references either
+            self._held.append((ref(holder), id(thing), known))
         return known
 
     def _known(self, tensor: Tensor) -> bool:

@@ -353,7 +353,7 @@ def describe(served: Served, name: str, numbered: Any) -> Loader:
     file, line, function = served.place
     return Loader(
         name=name,
-        dataset=numbered(dataset) if dataset is not None else "",
+        dataset=numbered(dataset, holder=loader) if dataset is not None else "",
         dataset_type=type(dataset).__name__,
         size=_length(dataset),
         batch_size=getattr(loader, "batch_size", None) or getattr(batches, "batch_size", None) or -1,
