@@ -51,8 +51,9 @@ def wrong_loss_for_target(
     log-probabilities, a binary cross-entropy whose targets are whole numbers outside of 0 and 1, and a loss for targets
     of 1 and -1 (soft margin, hinge and cosine embedding, ranking) that gets 1 and 0. A cross-entropy
     got its arguments in the wrong order if what it takes for the target carries the gradient and its input does not.
-    It is a warning if a regression loss gets integer class labels 0, 1, 2, ... (and -100), or if the absolute error compares a
-    bare output with labels that are all 0 or 1, one for each sample; other regression losses on such labels are noted.
+    It is a warning if a regression loss gets integer class labels 0, 1, 2, ... (and -100), or if the absolute error
+    compares a bare output with labels that are all 0 or 1, one for each sample; other regression losses on such labels
+    are noted.
 
     ## Why is this bad?
     The loss has its lowest value somewhere else than at the right answer, or has no lowest value at all: a softmax over
