@@ -37,8 +37,9 @@ Three kinds of programs are told apart, by how much the checks know of them:
 - the samples and the first programs of the tests: checks were tried on them while they were written;
 - programs written after the checks. What was missed in them has been looked at since, and mended where it could be, so
   that they say less about programs that nobody has seen than they did;
-- fresh programs, written after that as well. No check was made or changed for them: the share that is named there is
-  the one to expect of a program of one's own.
+- fresh programs, written after that as well. No check was made or changed for them before they were measured: the
+  share that is named there is the one to expect of a program of one's own. What was missed was then mended where it
+  could be, and not measured again.
 """
 
 

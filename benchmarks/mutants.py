@@ -80,7 +80,10 @@ FRESH = frozenset(
         "tied_lm",
     }
 )
-"""Programs that were written after the checks and after what LATER's misses had taught; no check knows of them."""
+"""Programs that were written after the checks and after what LATER's misses had taught.
+
+No check was made or changed for a fault in them before it was measured.
+"""
 
 SEEN = tuple(base for base in SCORES if base not in FRESH)
 """What faults are put into unless other programs are asked for."""

@@ -3,9 +3,9 @@
 The graph is the `explains` of the checks that fired. Explanations carry on through other findings (a explains b, b
 explains c), never through checks that saw nothing. A root is a finding that no other one explains. A note explains
 nothing that is worse than itself, and what a trial has refuted explains nothing that another has confirmed. Among
-roots of equal severity and proof, what went wrong first leads: what was so at the start before what came up in the
-course of the training. Where checks explain each other in a circle, the arrows from the less to the more important one
-are dropped, so the order is the same on every run.
+roots of equal severity and proof (confirmed, not tried, no harm seen, refuted), what went wrong first leads: what was
+so at the start before what came up in the course of the training. Where checks explain each other in a circle, the
+arrows from the less to the more important one are dropped, so the order is the same on every run.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ class Fired:
     """Whether a trial has shown that treating it helps; None where none has decided."""
     cured: bool = False
     """The treated run was well."""
+    harmless: bool = False
+    """The untreated run learned, and treating it made no difference."""
 
     @property
     def tested(self) -> int:
-        """Order by what a trial has shown: confirmed by a run that is well, confirmed, not decided, refuted."""
-        return {True: 0 if self.cured else 1, None: 2, False: 3}[self.confirmed]
+        """Order by what a trial has shown: confirmed (by a run that is well first), not decided, no harm, refuted."""
+        return {True: 0 if self.cured else 1, None: 3 if self.harmless else 2, False: 4}[self.confirmed]
 
     @property
     def severity(self) -> Severity:

@@ -284,7 +284,8 @@ def _tested(
 def _fired(check: Check, findings: tuple[Finding, ...], found: Proof | None) -> Fired:
     if found is None:
         return Fired(check, findings)
-    return Fired(check, findings, found.confirmed, cured=bool(found.confirmed) and found.found.cured)
+    cured = bool(found.confirmed) and found.found.cured
+    return Fired(check, findings, found.confirmed, cured=cured, harmless=found.outcome == "harmless")
 
 
 def _one_less(severity: Severity) -> Severity:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import given
@@ -80,6 +81,19 @@ def test_what_went_wrong_first_comes_first() -> None:
 def test_order_in_time_is_less_than_severity_and_proof() -> None:
     found = [fired("guess", certain=False), fired("mild", severity=WARNING), fired("late", since=(0, 30))]
     assert [name for name, _ in shape(*found)] == ["late", "guess", "mild"]
+
+
+def test_among_equals_what_a_trial_has_shown_counts_before_time() -> None:
+    found = [
+        replace(fired("refuted", reason="R01"), confirmed=False),
+        replace(fired("no harm seen", reason="R01"), harmless=True),
+        fired("not tried", since=(0, 5)),
+        replace(fired("confirmed", since=(0, 9)), confirmed=True),
+        replace(fired("cured", since=(0, 20)), confirmed=True, cured=True),
+        replace(fired("mild but cured", severity=WARNING), confirmed=True, cured=True),
+    ]
+    names = ["cured", "confirmed", "not tried", "no harm seen", "refuted", "mild but cured"]
+    assert [name for name, _ in shape(*found)] == [name for name, _ in shape(*reversed(found))] == names
 
 
 def test_a_check_went_wrong_with_the_first_of_its_worst_findings() -> None:

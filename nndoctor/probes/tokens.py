@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LOSSES = frozenset({"cross_entropy", "nll_loss"})
+MOST_ROWS = 64
+"""Rows of a batch that are compared with one another."""
 SHORTEST = 4
 """Positions; in shorter rows a target may equal its input by chance."""
 ANSWERS = ("label", "target", "tgt", "answer")
@@ -60,6 +62,7 @@ class Tokens(Listener):
             return
         ignore = int(kwargs.get("ignore_index", -100))
         whole = given.shape == tokens.shape
+        following = given[:, :-1] if whole else given
         file, line, function = user_place()
         self.session.add(
             TokenTarget(
@@ -67,7 +70,8 @@ class Tokens(Listener):
                 positions=given.numel(),
                 kept=float((given != ignore).float().mean()),
                 same=_share(given, tokens, ignore) if whole else 0.0,
-                shifted=_share(given[:, :-1] if whole else given, tokens[:, 1:], ignore),
+                shifted=_share(following, tokens[:, 1:], ignore),
+                elsewhere=_elsewhere(following, tokens[:, 1:]),
                 file=file,
                 line=line,
                 function=function,
@@ -96,3 +100,11 @@ def _by_row(target: Tensor, shape: Sequence[int]) -> Tensor | None:
 def _share(one: Tensor, other: Tensor, ignore: int) -> float:
     kept = one != ignore
     return float((one == other)[kept].float().mean()) if bool(kept.any()) else 0.0
+
+
+def _elsewhere(following: Tensor, tokens: Tensor) -> float:
+    """Return the share of rows whose target is what another row of tokens says next, and not their own."""
+    given, read = following[:MOST_ROWS], tokens[:MOST_ROWS]
+    alike = torch.stack([(read == row).all(dim=1) for row in given])
+    own = alike.diagonal()
+    return float((alike.any(dim=1) & ~own).float().mean())

@@ -160,7 +160,8 @@ class TokenTarget(Placed):
     """A class loss in a sampled step whose target has one label for each token that the model read.
 
     `same`: share of the targets that equal the token at their own position; `shifted`: the next token. `kept` is the
-    share of targets that are not ignored; the other two are of those. The place is that of the loss.
+    share of targets that are not ignored; the other two are of those. `elsewhere` is the share of rows whose whole
+    target is the next tokens of another row of the batch and not of their own. The place is that of the loss.
     """
 
     loss: str = ""
@@ -168,6 +169,7 @@ class TokenTarget(Placed):
     kept: float = math.nan
     same: float = math.nan
     shifted: float = math.nan
+    elsewhere: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

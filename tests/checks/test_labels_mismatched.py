@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from nndoctor import Finding, Recording, Skip
-from nndoctor.records import Collation, Loader, Pairing, Record, RowOrder
+from nndoctor.records import Collation, Loader, Pairing, Record, RowOrder, TokenTarget
 from nndoctor_checks.dataset.labels_mismatched import labels_mismatched
 
 LEAF = Collation(loader="loader", leaf="1", role="target", compared=8, kept=4, moved=4, mispaired=4)
@@ -73,3 +74,29 @@ def test_the_loop_keeps_the_targets(rows: list[RowOrder]) -> None:
 def test_skips_where_nothing_could_be_told_apart() -> None:
     with pytest.raises(Skip):
         found(replace(LEAF, role="input"))
+
+
+NEXT = TokenTarget(loss="cross_entropy", positions=320, kept=1, same=0.1, shifted=0.1, elsewhere=1, file="a.py", line=4)
+
+
+def tokens(*shares: float) -> list[TokenTarget]:
+    return [replace(NEXT, step=step, elsewhere=share) for step, share in enumerate(shares)]
+
+
+def test_rows_that_are_to_be_continued_as_others() -> None:
+    [finding] = found(*tokens(1.0, 0.9, 1.0))
+    assert "next tokens of other rows of the batch, for 97% of the rows in each of 3 steps" in finding.message
+    assert str(finding.where) == "a.py:4"
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        pytest.param((0.0, 0.0, 0.0), id="their own"),
+        pytest.param((1.0, 1.0), id="too few steps"),
+        pytest.param((1.0, 0.2, 1.0), id="not always"),
+        pytest.param((math.nan,) * 3, id="an older recording"),
+    ],
+)
+def test_rows_that_are_continued_as_themselves(shares: tuple[float, ...]) -> None:
+    assert found(*tokens(*shares)) == []

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from nndoctor import Finding, Recording, Skip
-from nndoctor.records import LossCall, Record
+from nndoctor.records import LossCall, NonFinite, Record
 from nndoctor_checks.normalisation.unstandardised_target import unstandardised_target
 
 
@@ -71,3 +71,19 @@ def test_is_silent(records: list[Record]) -> None:
 def test_skips(call: LossCall) -> None:
     with pytest.raises(Skip):
         found(*calls(call))
+
+
+EXPLODES = [
+    replace(CALL, step=0, prediction_std=0.4),
+    replace(CALL, step=1, prediction_std=2e5, score=-1e5),
+    replace(CALL, step=2, prediction_std=1e13, score=-1e19),
+]
+
+
+def test_a_run_that_ends_in_nan_is_judged_by_its_first_step() -> None:
+    [finding] = found(*EXPLODES, NonFinite(step=3, phase="forward"))
+    assert "standard deviation of 8e+04" in finding.message
+    with pytest.raises(Skip):
+        found(*EXPLODES)
+    scaled = [replace(row, prediction_std=60000.0 * 10**row.step) for row in EXPLODES]
+    assert found(*scaled, NonFinite(step=3, phase="forward")) == []

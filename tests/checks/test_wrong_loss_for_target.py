@@ -93,6 +93,12 @@ def test_class_labels_in_a_regression_are_a_warning() -> None:
     assert "labels from 0 to 4" in finding.message
 
 
+def test_the_mark_of_padded_places_belongs_to_class_labels() -> None:
+    [finding] = found(call("mse_loss", target_min=-100.0, target_max=4.0), LABELS)
+    assert finding.severity is Severity.WARNING
+    assert "does not leave out the -100" in finding.message
+
+
 @pytest.mark.parametrize(
     "healthy",
     [
@@ -106,6 +112,7 @@ def test_class_labels_in_a_regression_are_a_warning() -> None:
         pytest.param(call("binary_cross_entropy_with_logits", target_min=-1.0, reduction="none"), id="masked later"),
         pytest.param(call("mse_loss", target_max=4.5, target_integral=False), id="a regression"),
         pytest.param(call("mse_loss", target_max=300.0), id="whole amounts"),
+        pytest.param(call("mse_loss", target_min=-90.0, target_max=4.0), id="whole amounts, also negative"),
         pytest.param(call("mse_loss", target_min=1.0, target_max=4.0), id="a rating"),
         pytest.param(call("mse_loss", target_max=1.0), id="least squares for two classes"),
     ],

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     reason="R13",
     severity=Severity.WARNING,
     needs=[Redraw],
-    explains=["cannot-overfit-batch", "learning-rate-too-low", "noisy-labels", "targets-unpredictable"],
+    explains=[
+        "cannot-overfit-batch",
+        "learning-rate-too-low",
+        "noisy-labels",
+        "targets-unpredictable",
+        "train-val-shift",
+    ],
 )
 def heavy_augmentation(
     run: Recording,

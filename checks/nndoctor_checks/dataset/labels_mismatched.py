@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
-from nndoctor.records import Collation, Loader, Pairing, RowOrder
+from nndoctor.records import Collation, Loader, Pairing, RowOrder, TokenTarget
 from nndoctor_checks.observed import by_segment, observed
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def labels_mismatched(
     share: float = 0.25,  # of the rows of a collated batch; any of them is one too many, but two classes hide half
     right: float = 0.9,  # of the samples of two loaders; those that go together match without exception
     min_samples: int = 30,
+    elsewhere: float = 0.5,  # of the rows of tokens; a whole row is the next tokens of another one for no other reason
 ) -> Iterator[Finding]:
     """Inputs stand beside the targets of other samples.
 
@@ -44,7 +45,8 @@ def labels_mismatched(
     is whose. Where one loader gives the inputs and another the targets, finds the observed samples again in the two
     data sets, and reports it if the target is that of the same index for less than `right` of them. Where the rows of a
     batch reach the model and the loss with their values as they were, reports a loop that put the targets in another
-    order than the inputs, in `right` of the steps and with no other loss in which they are in order.
+    order than the inputs, in `right` of the steps and with no other loss in which they are in order. So it does where
+    the targets are next tokens, and `elsewhere` of the rows have those of another row of the batch.
 
     ## Why is this bad?
     The network is taught at random. On a small data set it learns the wrong labels by heart, and the training loss
@@ -75,10 +77,11 @@ def labels_mismatched(
     - Andrej Karpathy, A Recipe for Training Neural Networks, 2019 (visualize just before the net)
     """
     pairs, leaves = run.rows(Pairing), [row for row in run.rows(Collation) if row.role == "target"]
-    order = observed(run, RowOrder)
-    if not pairs and not leaves and not order:
+    order, tokens = observed(run, RowOrder), observed(run, TokenTarget)
+    if not pairs and not leaves and not order and not tokens:
         raise Skip("no loader whose samples could be told apart gave both inputs and targets")
     yield from _in_the_loop(order, right, min_samples)
+    yield from _next_tokens(tokens, elsewhere)
     for leaf in leaves:
         if leaf.mispaired < 2 or leaf.mispaired < share * leaf.compared:
             continue
@@ -136,5 +139,22 @@ def _in_the_loop(order: Sequence[RowOrder], right: float, min_samples: int) -> I
                 Measure("share of samples with their own target", measured, "1"),
                 Measure("the same in a random order", chance),
             ),
+            explains=EXPLAINS | IN_THE_LOOP,
+        )
+
+
+def _next_tokens(tokens: Sequence[TokenTarget], elsewhere: float) -> Iterator[Finding]:
+    """Report rows of tokens that are to be continued as other rows of the batch."""
+    for rows in by_segment(tokens).values():
+        if len(rows) < 3 or not all(row.elsewhere >= elsewhere for row in rows):
+            continue
+        measured = sum(row.elsewhere for row in rows) / len(rows)
+        yield Finding(
+            message=f"The targets are the next tokens of other rows of the batch, for {measured:.0%} of the rows in "
+            f"each of {len(rows)} steps looked at.",
+            advice="Reorder inputs and targets with the same index, `x, y = x[order], y[order]`, or neither; look for "
+            "a `roll`, `flip`, `sort` or permutation of one of them.",
+            where=SourceLine.of(rows[-1]),
+            evidence=(Measure("share of rows with the next tokens of another row", measured, "0"),),
             explains=EXPLAINS | IN_THE_LOOP,
         )

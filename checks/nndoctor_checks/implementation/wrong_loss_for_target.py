@@ -23,6 +23,8 @@ MAY_MASK = ("cosine_embedding_loss", "margin_ranking_loss")
 """Of these: a target of 0 takes a pair out of the loss, which may be meant where all other pairs are of one kind."""
 BOUNDED = ("Sigmoid", "Tanh", "Softmax", "HardSigmoid", "Hardsigmoid", "Clamp")
 """Backward nodes of what keeps a prediction within bounds: a score of probabilities, such as Brier's, is meant then."""
+IGNORED = -100
+"""What torch's cross-entropy leaves out of the loss, where nothing else is asked for."""
 Fault = tuple[str, str, Measure]
 CLASSES = "Give the network one output for each class and use `cross_entropy(logits, labels.long())`."
 
@@ -49,8 +51,9 @@ def wrong_loss_for_target(
     log-probabilities, a binary cross-entropy whose targets are whole numbers outside of 0 and 1, and a loss for targets
     of 1 and -1 (soft margin, hinge and cosine embedding, ranking) that gets 1 and 0. A cross-entropy
     got its arguments in the wrong order if what it takes for the target carries the gradient and its input does not.
-    It is a warning if a regression loss gets integer class labels 0, 1, 2, ..., or if the absolute error compares a
-    bare output with labels that are all 0 or 1, one for each sample; other regression losses on such labels are noted.
+    It is a warning if a regression loss gets integer class labels 0, 1, 2, ... (and -100), or if the absolute error
+    compares a bare output with labels that are all 0 or 1, one for each sample; other regression losses on such labels
+    are noted.
 
     ## Why is this bad?
     The loss has its lowest value somewhere else than at the right answer, or has no lowest value at all: a softmax over
@@ -98,9 +101,14 @@ def wrong_loss_for_target(
         elif _indices(run, calls, most_classes):
             call = calls[-1]
             top = max(c.target_max for c in calls)
+            padded = any(c.target_min == IGNORED for c in calls)
             yield Finding(
-                message=f"{call.function} gets class labels from 0 to {top:.0f} as if they were amounts: a 1 for a "
-                f"{top:.0f} costs {(top - 1) ** 2:.0f} times a 1 for a 2.",
+                message=f"{call.function} gets class labels from 0 to {top:.0f} as if they were amounts: "
+                + (
+                    f"it does not leave out the {IGNORED} of padded places either, as cross_entropy does."
+                    if padded
+                    else f"a 1 for a {top:.0f} costs {(top - 1) ** 2:.0f} times a 1 for a 2."
+                ),
                 advice=f"If they are classes: {CLASSES[0].lower()}{CLASSES[1:]} If they are amounts, all is well.",
                 where=SourceLine.of(call),
                 evidence=(Measure("different labels", top + 1, "an amount, not the number of a class"),),
@@ -178,11 +186,11 @@ def _cross_entropy(call: LossCall, size: int) -> Fault | None:
 
 
 def _indices(run: Recording, calls: Sequence[LossCall], most: int) -> bool:
-    """Whether a regression's targets are whole numbers from 0 that came as integers, one for each sample."""
+    """Whether a regression's targets are whole numbers from 0 (or `IGNORED`) that came as integers."""
     if calls[-1].function not in REGRESSION or not all(c.target_integral and not c.target_is_input for c in calls):
         return False
     top = max(c.target_max for c in calls)
-    if not (min(c.target_min for c in calls) == 0 and 2 <= top < most and len(calls) >= 3):
+    if not (min(c.target_min for c in calls) in (0, IGNORED) and 2 <= top < most and len(calls) >= 3):
         return False
     whole = [
         b

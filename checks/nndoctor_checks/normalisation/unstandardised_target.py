@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
 from nndoctor.records import TRAIN, LossCall
 from nndoctor_checks.label_streams import adversarial
+from nndoctor_checks.numerics import accidents
 from nndoctor_checks.observed import by_segment, observed
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def unstandardised_target(
     offset: float = 10.0,  # |mean| over deviation: the mean alone is then 99 % of the squared error
     learned: float = 0.5,  # R2 at the end: so the scale is no obstacle
     scaled: float = 0.1,  # prediction's over target's deviation at the start: the model scales its output itself
-    min_steps: int = 5,
+    min_steps: int = 5,  # one is enough where the run ended in NaN: nothing more was to be seen
 ) -> Iterator[Finding]:
     """The regression targets are not scaled to about mean 0 and standard deviation 1.
 
@@ -83,20 +84,28 @@ def unstandardised_target(
     for call in calls:
         if 0 < call.target_std <= LARGEST and abs(call.target_mean) <= LARGEST and math.isfinite(call.score):
             groups.setdefault((call.segment, call.file, call.line, call.index), []).append(call)
-    judged = {key: rows for key, rows in groups.items() if len(rows) >= min_steps and not adversarial(run, key[0])}
+    judged = {
+        key: rows
+        for key, rows in groups.items()
+        if (len(rows) >= min_steps or accidents(run, key[0])) and not adversarial(run, key[0])
+    }
     if not judged:
         raise Skip("no regression loss was seen in training")
     for segment in by_segment(row for rows in judged.values() for row in rows):
         for key, rows in judged.items():
-            fault = _fault(rows, wide, offset, learned, scaled) if key[0] == segment else ""
+            if key[0] != segment:
+                continue
+            start = rows[:1] if accidents(run, segment) else rows[: max(3, len(rows) // 8)]
+            fault = _fault(rows, start, (wide, offset, learned, scaled))
             if fault:
                 yield _finding(rows, fault)
                 break  # several losses on one target are one fault
 
 
-def _fault(rows: Sequence[LossCall], wide: float, offset: float, learned: float, scaled: float) -> str:
+def _fault(rows: Sequence[LossCall], first: Sequence[LossCall], marks: tuple[float, float, float, float]) -> str:
+    wide, offset, learned, scaled = marks
     std, mean = median(r.target_std for r in rows), median(r.target_mean for r in rows)
-    first, last = rows[: max(3, len(rows) // 8)], rows[-max(3, len(rows) // 4) :]
+    last = rows[-max(3, len(rows) // 4) :]
     if median(r.score for r in last) >= learned:
         return ""
     starts = median(r.prediction_std for r in first)

@@ -112,6 +112,7 @@ def _finding(run: Recording, dead: Sequence[Units], severe: float, share: float)
                 tuple((u.name, str(u.units), str(u.units - u.fired), f"{_dead(u):.0%}") for u in dead[:20]),
             ),
         ),
+        since=(worst.segment, 1),  # what was counted is not the beginning
         severity=Severity.ERROR if _dead(worst) > severe else None,
         explains=None if _dead(worst) > severe else frozenset({"update-ratio"}),
     )
