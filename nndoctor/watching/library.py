@@ -17,7 +17,6 @@ from nndoctor.diagnose import Diagnosis, diagnose
 from nndoctor.prescription import prescribe
 from nndoctor.recording import Recording
 from nndoctor.records import Event
-from nndoctor.reports import html
 from nndoctor.watching.script import WatchedRun
 
 if TYPE_CHECKING:
@@ -71,6 +70,9 @@ class Watch:
             text = f"{type(error).__name__}: {error}"
             failure = Event(kind="exception", text=text, detail="".join(traceback.format_exception(error)))
         self._watched.end(failure)
+        # Not at the top: the script may import the same modules, and what they draw then is for it to draw.
+        from nndoctor.reports import html
+
         with suppress(Exception):  # a recording that could not be written leaves nothing to diagnose
             folder = run_folder.opened(self.run)
             run = Recording.open(folder.recording)
