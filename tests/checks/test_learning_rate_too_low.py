@@ -200,6 +200,9 @@ def test_a_warm_up_to_a_rate_at_which_no_weight_moves():
     still = [2.3] * 100
     [finding] = learning_rate_too_low(recording(STILL, still, still, *weights(2e-6), rates=rates))
     assert "2e-06 of their size per step" in finding.message
+    [short] = learning_rate_too_low(recording(STILL, still, None, *weights(2e-6), rates=rates))  # the loop was over
+    assert short.message == finding.message
+    assert learning_rate_too_low(recording(STILL, falling(0.3), None, *weights(2e-6), rates=rates)) == []
     assert learning_rate_too_low(recording(STILL, still, still, *weights(2e-4), rates=rates)) == []  # they do move
     assert learning_rate_too_low(recording(STILL, falling(0.3), still, *weights(2e-6), rates=rates)) == []
     loaded = [replace(r, loaded=True) if isinstance(r, Parameter) else r for r in weights(2e-6)]

@@ -24,7 +24,7 @@ SOLVED = 0.95
     severity=Severity.WARNING,
     needs=[LossTerm],
     explains=["cannot-overfit-batch", "fails-on-solvable-data", "metric-at-chance"],
-    treatments=["unweighted-terms"],
+    relief=["unweighted-terms"],  # what a heavy term keeps the others from shows later than a trial lasts
 )
 def loss_term_imbalance(
     run: Recording,

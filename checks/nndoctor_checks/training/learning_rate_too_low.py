@@ -97,7 +97,7 @@ def learning_rate_too_low(
         tried = attempts(run, segment)
         user, tenfold, found = tried.get(OVERFIT), tried.get(TENFOLD), swept(run, segment)
         if _warming(run, segment):
-            if user and tenfold:
+            if user:
                 judged = True
                 yield from _after_warm_up(run, segment, (own, user, tenfold), found, (moved, slow, far))
             continue
@@ -192,22 +192,24 @@ def _fitted_late(own: Descent, user: Descent, found: RateRange, slow: float, far
 def _after_warm_up(
     run: Recording,
     segment: int,
-    courses: tuple[Descent, Descent, Descent],
+    courses: tuple[Descent, Descent, Descent | None],
     found: RateRange | None,
     limits: tuple[float, float, float],
 ) -> Iterator[Finding]:
     """Report a full rate at which one repeated batch stays where it is, or creeps though it learns at ten times that.
 
     The experiments on one batch run at the rate that the warm-up ends with; what the script's own batches do in the
-    meantime says nothing of it.
+    meantime says nothing of it. Ten times the rate may not have been tried: a loop that has an end is over before that.
     """
     (own, user, tenfold), (moved, slow, far) = courses, limits
-    if user.diverged or tenfold.diverged or not user.lr >= TOP * own.lr or objectives(run, segment) > 1:
+    if user.diverged or (tenfold and tenfold.diverged) or not user.lr >= TOP * own.lr or objectives(run, segment) > 1:
         return
     ratio = math.nan if any(p.loaded for p in matrices(run, segment)) else _typical_ratio(run, segment, 1.0)
     if ratio * len(user.losses) < WHOLE_WAY and _still(user, moved) and len(user.losses) >= MANY / 2:
         story = f"all weights change by about {ratio:.1g} of their size per step"
-        yield _finding(run, segment, [user, tenfold], story, ratio)
+        yield _finding(run, segment, [user, *filter(None, [tenfold])], story, ratio)
+        return
+    if tenfold is None:
         return
     learns = _fall(tenfold)[0] >= 2 * slow * abs(user.start)
     creeps = len(user.losses) >= MANY and _fall(_as_long(user, own))[0] <= slow * abs(user.start)
