@@ -35,10 +35,8 @@ def validate(
     files are left alone. Exit code 0 if all is well, 2 if not.
     """
     from nndoctor import configuration
-    from nndoctor.catalogue import load_catalogue
     from nndoctor.commands.asked import configured
     from nndoctor.errors import ExitCode
-    from nndoctor.own_checks import checks_at
     from nndoctor.reports.words import plural
 
     given = list(_within(files or ()))
@@ -46,18 +44,20 @@ def validate(
     named = [
         configuration.read(file) for file in given if file.name in (configuration.FILE_NAME, configuration.PYPROJECT)
     ]
-    found = {each.file: each for each in (configured(config, Path.cwd()), *named) if each.file is not None}
-    judged = [_judged(context, each) for each in found.values()]
-    own = dict.fromkeys(path for each in judged for path in each.own_checks)
-    scripts = dict.fromkeys(file.resolve() for file in (*python, *(s for each in judged for s in each.scripts)))
-    checks = load_catalogue(own=[check for path in own for check in checks_at(path)]).values()
-    wrong = list(_misnamed(scripts, list(checks)))
+    found = {each.file: each for each in (configured(config, Path.cwd()), *named)}
+    judged = {file: _judged(context, each) for file, each in found.items()}
+    checks = {check.name: check for each in judged.values() for check in each.checks}
+    scripts = dict.fromkeys(
+        file.resolve() for file in (*python, *(s for each in judged.values() for s in each.scripts))
+    )
+    wrong = list(_misnamed(scripts, checks.values()))
     for line in wrong:
         sys.stderr.write(f"nndoctor: error: {line}\n")
     if wrong:
         raise typer.Exit(int(ExitCode.USAGE))
-    for file, each in zip(found, judged, strict=True):
-        sys.stdout.write(f"valid: {file}, {plural(each.targets, 'target')}\n")
+    for file, each in judged.items():
+        if file is not None:
+            sys.stdout.write(f"valid: {file}, {plural(each.targets, 'target')}\n")
     sys.stdout.write(f"valid: comments of {plural(len(scripts), 'Python file')}\n")
 
 
@@ -66,7 +66,8 @@ class Judged:
     """A configuration that is valid: what it names besides."""
 
     targets: int
-    own_checks: tuple[Path, ...]
+    checks: tuple[Check, ...]
+    """All that there are for it, selected or not."""
     scripts: tuple[Path, ...]
 
 
@@ -78,12 +79,14 @@ def _judged(context: typer.Context, configuration: Configuration) -> Judged:
 
     overall = settled(context, configuration)
     _ = overall.outputs
-    showing.Chosen.by(overall)
     jobs = running.jobs(context, configuration)
-    settings = [overall, *(settled(context, configuration, section) for section in configuration.targets)]
-    own = tuple(path for each in settings for path in each.own_checks or ())
+    chosen = [showing.Chosen.by(overall), *(job.chosen for job in jobs)]
     places = [section.folder / split_factory(section.program)[0] for section in configuration.targets]
-    return Judged(len(jobs), own, tuple(place for place in places if place.suffix == ".py"))
+    return Judged(
+        len(jobs),
+        tuple(check for each in chosen for check in (*each.checks, *each.deselected)),
+        tuple(place for place in places if place.suffix == ".py"),
+    )
 
 
 def _within(files: Iterable[Path]) -> Iterator[Path]:
@@ -101,7 +104,7 @@ def _within(files: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def _misnamed(files: Iterable[Path], checks: list[Check]) -> Iterator[str]:
+def _misnamed(files: Iterable[Path], checks: Iterable[Check]) -> Iterator[str]:
     """Yield a line for each comment that accepts what does not exist."""
     from nndoctor import pragmas
     from nndoctor.catalogue import find

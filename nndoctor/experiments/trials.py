@@ -80,8 +80,6 @@ class Trials:
     _measured: list[Any] = field(default_factory=list)
     _steps: int = 0
     _pace: float = 0.0
-    _began: float = 0.0
-    _objectives: int = 1
     _warms_up: bool = False
     """Nothing is learned in so few steps of a warm-up: all runs have the rate that it is going to reach."""
 
