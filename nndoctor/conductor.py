@@ -180,9 +180,7 @@ class Conductor(Callbacks):
         self.result.add(loss, score, finite=finite)
         self.result.objectives = max(self.result.objectives, objectives)
         self._waited += wait
-        facts: dict[str, Any] = (
-            {"loss": loss, "of": self.diet.wanted} if self.diet is not None and self.state == "diet" else {}
-        )
+        facts: dict[str, Any] = {"loss": loss, "of": self.diet.wanted} if self.diet and self.state == "diet" else {}
         self.session.say(left=round(self.left(), 1), **facts)
 
     def _advance(self) -> None:
