@@ -2,7 +2,8 @@
 
 `for step in range(200)` has enough iterations for one run under a treatment, not for ten. So each run gets a fork of
 the whole process: the loop goes on in the child from where it stands, the child tells what it measured and is gone,
-and in the parent the loop has not moved. Nothing that the child does outlives it.
+and in the parent the loop has not moved. Nothing that the child does outlives it, save how far it has read in files
+that were open before: what such a loop reads is not what a trial feeds it.
 
 On Linux and on the CPU only: a process that holds a CUDA context cannot be forked. A child computes with one thread,
 because the thread pool of OpenMP does not survive a fork; PyTorch's own workers do the same.

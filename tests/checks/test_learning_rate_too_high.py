@@ -213,6 +213,13 @@ def test_a_tenth_may_be_too_high_as_well(own):
     assert "lr=0.0" in finding.advice
 
 
+def test_a_hump_outside_of_the_range_test_is_no_error():
+    """A codebook's loss rises far before it falls, at any rate."""
+    hump = [2.3, 5.0, 20.0, 40.0, *(40.0 * 0.95**i for i in range(1, 33))]
+    [finding] = learning_rate_too_high(recording(hump, NAN, NAN, *range_test(0.01)))
+    assert finding.severity is Severity.WARNING
+
+
 @pytest.mark.parametrize(
     ("own", "rows"),
     [

@@ -265,6 +265,7 @@ def _outside(run: Recording, segment: int, own: Descent, marks: tuple[float, flo
         run,
         segment,
         {OBSERVE: own},
+        certain=not _recovers(own),
         told=f"in a range test it falls up to a rate of {found.lowest:.2g} and diverges from {found.diverges:.2g} on",
     )
 
