@@ -27,6 +27,10 @@ EXPLAINS = frozenset(
 )
 IN_THE_LOOP = frozenset({"fails-on-solvable-data", "metric-at-chance"})
 """What more comes of it if the loop itself puts the targets in another order: it does so with any data."""
+TOGETHER = (
+    "Reorder inputs and targets with the same index, `x, y = x[order], y[order]`, or neither; look for a `roll`, `flip`, "
+    "`sort` or permutation of one of them."
+)
 
 
 @check("labels-mismatched", reason="R04", severity=Severity.ERROR, needs=[], explains=sorted(EXPLAINS))
@@ -132,8 +136,7 @@ def _in_the_loop(order: Sequence[RowOrder], right: float, min_samples: int) -> I
             message=f"The loop gives the loss the targets of the batch in another order than the model the inputs: "
             f"{measured:.0%} of {samples} samples stand beside their own target or an equal one; by chance it would be "
             f"{chance:.0%}.",
-            advice="Reorder inputs and targets with the same index, `x, y = x[order], y[order]`, or neither; look for "
-            "a `roll`, `flip`, `sort` or permutation of one of them.",
+            advice=TOGETHER,
             where=SourceLine.of(moved[-1]),
             evidence=(
                 Measure("share of samples with their own target", measured, "1"),
@@ -152,8 +155,7 @@ def _next_tokens(tokens: Sequence[TokenTarget], elsewhere: float) -> Iterator[Fi
         yield Finding(
             message=f"The targets are the next tokens of other rows of the batch, for {measured:.0%} of the rows in "
             f"each of {len(rows)} steps looked at.",
-            advice="Reorder inputs and targets with the same index, `x, y = x[order], y[order]`, or neither; look for "
-            "a `roll`, `flip`, `sort` or permutation of one of them.",
+            advice=TOGETHER,
             where=SourceLine.of(rows[-1]),
             evidence=(Measure("share of rows with the next tokens of another row", measured, "0"),),
             explains=EXPLAINS | IN_THE_LOOP,
