@@ -28,8 +28,8 @@ EXPLAINS = frozenset(
 IN_THE_LOOP = frozenset({"fails-on-solvable-data", "metric-at-chance"})
 """What more comes of it if the loop itself puts the targets in another order: it does so with any data."""
 TOGETHER = (
-    "Reorder inputs and targets with the same index, `x, y = x[order], y[order]`, or neither; look for a `roll`, `flip`, "
-    "`sort` or permutation of one of them."
+    "Reorder inputs and targets with the same index, `x, y = x[order], y[order]`, or neither; look for a `roll`, "
+    "`flip`, `sort` or permutation of one of them."
 )
 
 
