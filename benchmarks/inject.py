@@ -1,7 +1,7 @@
 """How many injected faults does nndoctor name? Puts known faults into healthy programs and checks each mutant.
 
-Run `python benchmarks/inject.py [--only TEXT] [--samples 2] [--programs NAME ... | --fresh] [--pairs 20]
-[--budget 25] [--jobs 1] [--list]`.
+Run `python benchmarks/inject.py [--only TEXT] [--samples 2] [--programs NAME ... | --fresh | --unseen]
+[--pairs 20] [--budget 25] [--jobs 1] [--list]`.
 Results are kept in `--results`, one line of JSON each; a second call with the same file does only what is missing.
 `--native` runs the mutants without nndoctor instead: whether they raise, and how well they learn. `--markdown` writes
 the table of what is in the results.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from faults import OPERATORS
 from injected_faults import page
-from mutants import FRESH, SCORES, SEEN, Checked, Mutant, Native, choose, choose_pairs, examine, run_natively
+from mutants import FRESH, SCORES, SEEN, UNSEEN, Checked, Mutant, Native, choose, choose_pairs, examine, run_natively
 
 
 def arguments() -> argparse.Namespace:
@@ -28,6 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=2, help="programs for each operator")
     parser.add_argument("--programs", nargs="+", default=list(SEEN), choices=SCORES, help="which to put faults into")
     parser.add_argument("--fresh", action="store_true", help="put faults into the programs that no check knows of")
+    parser.add_argument("--unseen", action="store_true", help="put faults into those whose author knew no check")
     parser.add_argument("--pairs", type=int, default=0, help="programs with two faults; no single ones are run then")
     parser.add_argument("--budget", type=float, default=25.0, help="of nndoctor, in seconds")
     parser.add_argument("--jobs", type=int, default=1)
@@ -43,7 +44,10 @@ def chosen(options: argparse.Namespace, native: dict[str, Native]) -> list[Mutan
     """Return the mutants that the options ask for."""
     if options.pairs:
         return choose_pairs(options.pairs)
-    programs = [base for base in SCORES if base in FRESH] if options.fresh else options.programs
+    programs = options.programs
+    if options.fresh or options.unseen:
+        asked = (FRESH if options.fresh else frozenset()) | (UNSEEN if options.unseen else frozenset())
+        programs = [base for base in SCORES if base in asked]
     return choose(options.only, options.samples, programs, {row.key for row in native.values() if row.raised})
 
 

@@ -59,6 +59,16 @@ SCORES = {
     "entity_tagger": r"accuracy on names ([\d.]+)",
     "rare_failures": r"average precision ([\d.naif]+)",
     "tied_lm": r"val loss ([\d.einfa+-]+)",
+    "activity_gru": r"val_accuracy: ([\d.]+)",
+    "traffic_signs": r"val acc ([\d.]+)",
+    "loan_default": r"valid AUC ([\d.naif]+)",
+    "ambulance_calls": r"val deviance ([\d.einfa+-]+)",
+    "recipe_lstm": r"val loss ([\d.einfa+-]+)",
+    "star_spectra": r"Test accuracy: ([\d.]+)",
+    "vit_digits": r"val_acc=([\d.]+)",
+    "delivery_quantiles": r"val_pinball=([\d.einfa+-]+)",
+    "soft_sensor": r"validation MSE ([\d.einfa+-]+)",
+    "phishing_urls": r"val acc = ([\d.]+)",
 }
 """The healthy programs, with what each prints of its validation; the last number printed counts."""
 
@@ -85,10 +95,29 @@ FRESH = frozenset(
 No check was made or changed for a fault in them before it was measured.
 """
 
-SEEN = tuple(base for base in SCORES if base not in FRESH)
+UNSEEN = frozenset(
+    {
+        "activity_gru",
+        "traffic_signs",
+        "loan_default",
+        "ambulance_calls",
+        "recipe_lstm",
+        "star_spectra",
+        "vit_digits",
+        "delivery_quantiles",
+        "soft_sensor",
+        "phishing_urls",
+    }
+)
+"""Programs written by someone who knew none of the checks, after what FRESH's misses had taught.
+
+No check was changed for them before they were measured.
+"""
+
+SEEN = tuple(base for base in SCORES if base not in FRESH | UNSEEN)
 """What faults are put into unless other programs are asked for."""
 
-HIGHER_IS_BETTER = frozenset({"finetune", "accumulation", "rare_failures"})
+HIGHER_IS_BETTER = frozenset({"finetune", "accumulation", "rare_failures", "loan_default"})
 """Programs that print a share that is 1 at best, besides those whose pattern names an accuracy."""
 
 HIDE_OTHERS = frozenset(
