@@ -44,7 +44,7 @@ from nndoctor.probes.examples import Examples
 from nndoctor.probes.histograms import Histograms
 from nndoctor.probes.loading import Loading
 from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
-from nndoctor.probes.modules import ACTIVATION_FUNCTIONS, Modules
+from nndoctor.probes.modules import ACTIVATIONS, Modules
 from nndoctor.probes.norms import Norms
 from nndoctor.probes.own_targets import ANSWERS, OwnTargets
 from nndoctor.probes.pairs import Pairs
@@ -53,6 +53,7 @@ from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
 from nndoctor.probes.rank_evaluations import RankEvaluations
 from nndoctor.probes.ranks import Ranks
 from nndoctor.probes.samples import Samples
+from nndoctor.probes.softmaxes import SOFTMAX_FUNCTIONS, Softmaxes
 from nndoctor.probes.speed import Speed
 from nndoctor.probes.steps import Steps
 from nndoctor.probes.terms import Terms
@@ -76,7 +77,7 @@ class Patient:
         self.session = Session(config, self.recorder)
         self.conductor = Conductor(self.session, self._plan)
         self.conductor.ending.on_stubborn = self._leave
-        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS
+        self.conductor.interesting = LOSS_FUNCTIONS | ACTIVATIONS | DROPOUT_FUNCTIONS
         shared = folder.parent if config.rank else folder
         self.scratch = Scratch(shared / "scratch", self._saved, shared=config.world > 1)
         self.calls = LatestCalls(self.session)
@@ -111,6 +112,7 @@ class Patient:
         self.session.listen(self.examples)
         self.session.listen(Loading(self.session, self.conductor))
         self.session.listen(Declared(self.session))
+        self.session.listen(Softmaxes(self.session, self.conductor))
         self.session.listen(OwnTargets(self.session))
         self.session.listen(Direction(self.session, self.conductor))
         self.session.listen(Terms(self.session))
@@ -120,8 +122,8 @@ class Patient:
         self.whole_loss = WholeLoss(self.session, self.conductor)
         self.session.listen(Broadcasts(self.session, self.conductor, self.batches))
         self.conductor.interesting = (
-            LOSS_FUNCTIONS | ACTIVATION_FUNCTIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys() | POOLS | ADDITIONS
-        )
+            LOSS_FUNCTIONS | ACTIVATIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys() | POOLS | ADDITIONS
+        ) | SOFTMAX_FUNCTIONS
         speed = Speed(self.session, self.conductor)
         self.session.listen(speed)
         self.conductor.on_compiled = speed.compiled

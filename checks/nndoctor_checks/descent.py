@@ -18,6 +18,8 @@ RAN = ("done", "cut")
 """Outcomes of an experiment that left steps to look at."""
 SAME_OBJECTIVE = 0.02
 """How much the ratio of the losses called to the loss trained on may vary, relative, for them to be the same thing."""
+SHRUNK = 0.01
+"""The loss trained on, as a share of the losses called, below which only a factor can have made it so small."""
 SAME_TARGET = 1e-3
 """How much the statistics of a target may vary, relative, for it to be the same target in each step."""
 
@@ -139,9 +141,20 @@ def floor_of(run: Recording, course: Descent, segment: int) -> float:
 
 
 def factor_of(run: Recording, course: Descent, segment: int) -> float:
-    """Return what the script multiplies its losses with before it trains on them, NaN if it is no constant."""
+    """Return what the script multiplies its losses with before it trains on them, NaN if it is no constant.
+
+    Terms that stand beside the losses called keep it from being one; that all together is far less than these, in each
+    step, tells the size of it nevertheless.
+    """
     called = calls(run, course.experiment, segment)
-    return _ratio(course, _sums(called)[0]) if all(c.reduction == "mean" for c in called) else math.nan
+    if not all(c.reduction == "mean" for c in called):
+        return math.nan
+    values = _sums(called)[0]
+    ratio = _ratio(course, values)
+    if math.isfinite(ratio):
+        return ratio
+    ratios = _ratios(course, values)
+    return middle(ratios) if ratios and max(map(abs, ratios)) < SHRUNK else math.nan
 
 
 def prior_of(run: Recording, course: Descent, segment: int) -> float:
@@ -178,8 +191,12 @@ def _sums(called: Sequence[LossCall]) -> tuple[dict[int, float], dict[int, float
 
 def _ratio(course: Descent, values: dict[int, float]) -> float:
     """Return loss trained on / losses called where that is one constant, else NaN."""
-    pairs = zip(course.steps, course.losses, strict=True)
-    ratios = [loss / values[step] for step, loss in pairs if values.get(step, 0.0) > 1e-6]
+    ratios = _ratios(course, values)
     if not ratios or not max(ratios) - min(ratios) <= SAME_OBJECTIVE * abs(middle(ratios)):
         return math.nan
     return middle(ratios)
+
+
+def _ratios(course: Descent, values: dict[int, float]) -> list[float]:
+    pairs = zip(course.steps, course.losses, strict=True)
+    return [loss / values[step] for step, loss in pairs if values.get(step, 0.0) > 1e-6]

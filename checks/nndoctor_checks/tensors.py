@@ -7,7 +7,7 @@ from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING
 
-from nndoctor.records import Parameter, TensorStats
+from nndoctor.records import OBSERVE, Parameter, Step, TensorStats
 from nndoctor_checks.observed import observed
 
 if TYPE_CHECKING:
@@ -59,16 +59,27 @@ def root_mean_square(row: TensorStats) -> float:
 
 
 def update_ratios(run: Recording, segment: int) -> dict[str, list[tuple[int, float]]]:
-    """Return std(update) / std(weight) of each parameter in each sampled step; none where the weight is constant."""
-    updates = sampled(run, "update", segment)
+    """Return std(update) / std(weight) of each parameter in each sampled step; none where the weight is constant.
+
+    Iterations that only gather gradients for a later step of the optimizer are left out: nothing is to change in them.
+    """
+    updates, idle = sampled(run, "update", segment), _gathering(run, segment)
     found: dict[str, list[tuple[int, float]]] = {}
     for name, weights in sampled(run, "weight", segment).items():
         stds = {row.step: row.std for row in weights}
-        pairs = [(row.step, row.std, stds.get(row.step, math.nan)) for row in updates.get(name, ())]
+        rows = [row for row in updates.get(name, ()) if row.step not in idle]
+        pairs = [(row.step, row.std, stds.get(row.step, math.nan)) for row in rows]
         ratios = [(step, change / std) for step, change, std in pairs if std > 0 and math.isfinite(change)]
         if ratios:
             found[name] = ratios
     return found
+
+
+def _gathering(run: Recording, segment: int) -> frozenset[int]:
+    steps = [s for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment]
+    if not any(s.optimizer_steps for s in steps):
+        return frozenset()
+    return frozenset(s.step for s in steps if not s.optimizer_steps)
 
 
 def gradient_sizes(run: Recording, segment: int, *, least: int = 3) -> dict[str, float]:

@@ -23,7 +23,7 @@ from nndoctor.records import COAST, OBSERVE, OVERFIT, TRAIN, VALIDATION, Batch, 
 from nndoctor.session import Call, Listener, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from nndoctor.conductor import Conductor
     from nndoctor.feeds.call import Slot
@@ -106,7 +106,8 @@ class Batches(Listener):
         """By loader: after how many batches the loop left its observed passes without need."""
         self._roles: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._rows: dict[str, defaultdict[str, set[bytes]]] = {TRAIN: defaultdict(set), VALIDATION: defaultdict(set)}
-        self.on_target: list[Callable[[Tensor], None]] = []
+        self.on_target: list[Callable[[Tensor, Sequence[Tensor]], None]] = []
+        """Called with a target and the predictions that a loss compares it with."""
         conductor.on_batch = self.batch
         conductor.on_slot = self.slot
         conductor.on_loader = self.loader
@@ -207,10 +208,10 @@ class Batches(Listener):
                 if isinstance(part, Tensor) and not part.requires_grad:
                     self._marks.setdefault(part, marked)
 
-    def is_target(self, tensor: Tensor) -> None:
-        """A loss took this tensor as its target."""
+    def is_target(self, tensor: Tensor, predictions: Sequence[Tensor]) -> None:
+        """A loss took this tensor as the target of predictions."""
         for tell in self.on_target:
-            tell(tensor)
+            tell(tensor, predictions)
         leaf = self._marks.get(tensor)
         # A label computed from the input inside the loop (synthetic data) does not make the input a target.
         if leaf is not None and (not leaf.input or tensor.numel() == leaf.numel):

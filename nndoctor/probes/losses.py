@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from nndoctor.places import user_place
 from nndoctor.probes import graph, scoring
@@ -80,6 +81,8 @@ class Losses(Listener):
         self.metric = ""
         """What the score of the iteration that ended last is."""
         self._rebuilt: dict[tuple[str, str, int], str] = {}
+        self._trained: Any = WeakIdKeyDictionary()
+        """By outermost module: whether it has parameters. One that has none is a criterion, if a target meets it."""
 
     def score(self) -> float:
         """Return accuracy or R2 of the iteration that ended last; NaN if there was none."""
@@ -92,7 +95,7 @@ class Losses(Listener):
         if name in FUNCTIONS:
             if given := compared(name, args, kwargs):
                 self._function(name, *given, kwargs, args, output)
-        elif not self.session.stack and isinstance(output, Tensor):
+        elif isinstance(output, Tensor) and self._outside():
             self._by_hand(name, args, output)
 
     def step_ended(self) -> None:
@@ -138,7 +141,7 @@ class Losses(Listener):
         weight = kwargs.get("weight", args[2] if len(args) > 2 and name in WEIGHTED else None)
         smoothing = float(kwargs.get("label_smoothing", 0.0) or 0.0)
         if target is not None:
-            self.batches.is_target(target)
+            self.batches.is_target(target, predictions)
         row = LossCall(
             split=TRAIN,
             index=len(self._rows),
@@ -161,6 +164,20 @@ class Losses(Listener):
         )
         self._hold(scoring.scored(row, prediction, target, int(kwargs.get("ignore_index", -100))), grad=grad)
 
+    def _outside(self) -> bool:
+        """Whether no model runs: the script's own lines, or a criterion of its own, which has nothing to train."""
+        if not self.session.stack:
+            return True
+        outermost = self.session.stack[0].module
+        trained = self._trained.get(outermost)
+        if trained is None:
+            trained = self._trained[outermost] = next(outermost.parameters(), None) is not None
+        return not trained
+
+    def _is_buffer(self, tensor: Tensor) -> bool:
+        """Whether a criterion keeps it (weights, quantiles): then it is no target."""
+        return any(tensor is own for call in self.session.stack for own in call.module.buffers())
+
     def _by_hand(self, name: str, args: tuple[Any, ...], output: Tensor) -> None:
         if name in PENALTIES and self._difference is not None and args and args[0] is self._difference[0]:
             position = self._difference[1]
@@ -174,14 +191,15 @@ class Losses(Listener):
         prediction, target = pair
         if found in ("sub", "mul") and not target.is_floating_point() and target.dtype != torch.bool:
             target = target.float()
-        if target.dim() == 0 or prediction.dim() == 0:
+        if target.dim() == 0 or prediction.dim() == 0 or self._is_buffer(target):
             return
         file, line, _ = user_place()
-        self.batches.is_target(pair[1])
+        self.batches.is_target(pair[1], pair[:1])
         row = LossCall(
             index=len(self._rows),
             function=found,
             written_by_hand=True,
+            module=self._inside(file, line),
             input_shape=tuple(prediction.shape),
             target_shape=tuple(target.shape),
             input_dtype=str(prediction.dtype).removeprefix("torch."),

@@ -1,4 +1,4 @@
-"""Modules as they run: their place in the forward pass, their mode, their outputs, which units fire, softmaxes."""
+"""Modules as they run: their place in the forward pass, their mode, their outputs, which units fire."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from nndoctor.feeds.tree import leaves
 from nndoctor.names import NOWHERE
-from nndoctor.places import user_place
 from nndoctor.probes.statistics import Pending, measure, read
-from nndoctor.records import OBSERVE, TRAIN, Forwards, Module, SoftmaxCall, Units
+from nndoctor.records import OBSERVE, TRAIN, Forwards, Module, Units
 from nndoctor.session import Call, Listener, Session
 
 if TYPE_CHECKING:
@@ -24,10 +23,8 @@ if TYPE_CHECKING:
     from nndoctor.probes.era import Era
 
 ACTIVATIONS = frozenset({"relu", "relu_", "sigmoid", "tanh", "softmax", "gelu", "silu", "leaky_relu", "elu", "selu"})
-RECTIFIERS = frozenset({"ReLU", "relu", "relu_"})
-SOFTMAXES = frozenset({"softmax", "log_softmax"})
-ACTIVATION_FUNCTIONS = ACTIVATIONS | SOFTMAXES
 """Every function that this probe wants to hear of."""
+RECTIFIERS = frozenset({"ReLU", "relu", "relu_"})
 MOST_ACTIVATIONS = 600
 """Tensors measured in one step; a deeper model is measured as far as that."""
 MOST_STRAYS = 256
@@ -35,7 +32,7 @@ MOST_STRAYS = 256
 
 
 class Modules(Listener):
-    """Records `Module`, `Forwards`, `Units`, `SoftmaxCall` and the activations among `TensorStats`."""
+    """Records `Module`, `Forwards`, `Units` and the activations among `TensorStats`."""
 
     def __init__(self, session: Session, conductor: Conductor, era: Era, batches: Batches) -> None:
         self.session = session
@@ -50,7 +47,6 @@ class Modules(Listener):
         self._functions: defaultdict[str, int] = defaultdict(int)
         self._pending: list[Pending] = []
         self._fired: dict[str, tuple[str, Tensor, int]] = {}
-        self._softmaxes: dict[tuple[Any, ...], SoftmaxCall] = {}
         self._forwards: dict[tuple[Any, ...], Forwards] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._carried: set[str] = set()
@@ -98,14 +94,12 @@ class Modules(Listener):
         return path in self._stray
 
     def op_done(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        """Measure activation functions that are no modules, and look at softmaxes."""
-        if not isinstance(output, Tensor) or not (name in ACTIVATIONS or name in SOFTMAXES):
+        """Measure activation functions that are no modules."""
+        if not isinstance(output, Tensor) or name not in ACTIVATIONS:
             return
         stack = self.session.stack
         owner = stack[-1].module if stack else None
         inside = self.session.names.path(owner) if owner is not None else ""
-        if name in SOFTMAXES:
-            self._softmax(name, inside, args, kwargs, output)
         if owner is not None and type(owner).__module__.startswith("torch.nn.modules.activation"):
             return  # nn.ReLU calls F.relu: the module is measured
         position = self._functions[f"{inside}.{name}"]
@@ -136,28 +130,6 @@ class Modules(Listener):
         if known is not None and known[1].shape == fired.shape:
             fired = fired | known[1]
         self._fired[name] = (type_, fired, tensor.shape[0] + (known[2] if known is not None else 0))
-
-    def _softmax(self, name: str, inside: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
-        dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
-        if not isinstance(dim, int) or not output.requires_grad or self.session.experiment != OBSERVE:
-            return
-        size = self.conductor.store.batch_size
-        sizes = [d for d, length in enumerate(output.shape) if length == size]
-        file, line, _ = user_place()
-        row = SoftmaxCall(
-            name=f"{inside}.{name}" if inside else name,
-            function=name,
-            dim=dim % output.dim(),
-            shape=tuple(output.shape),
-            batch_dim=sizes[0] if sizes[:1] == [0] and len(sizes) == 1 else -1,
-            batch_size=size,
-            batch_from_loader=self.conductor.feed == "loader",
-            file=file,
-            line=line,
-        )
-        key = (row.name, row.file, row.line, row.dim)
-        known = self._softmaxes.get(key)
-        self._softmaxes[key] = replace(row, count=1 if known is None else known.count + 1)
 
     def _count_mode(self, call: Call, name: str) -> None:
         module = call.module
@@ -209,9 +181,7 @@ class Modules(Listener):
         for full, (type_, fired, samples) in self._fired.items():
             units, count = fired.numel(), int(fired.sum())
             self.session.add(Units(name=full, type=type_, units=units, fired=count, samples=samples))
-        for softmax in self._softmaxes.values():
-            self.session.add(softmax)
-        self._fired, self._softmaxes = {}, {}
+        self._fired = {}
         self._tree()
 
     def script_ended(self) -> None:

@@ -6,6 +6,7 @@ were, each can be told to be which.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,10 +15,13 @@ from torch import Tensor
 from nndoctor.feeds.tree import leaves
 from nndoctor.fingerprint import row_hashes
 from nndoctor.places import user_place
+from nndoctor.probes import graph
 from nndoctor.records import OBSERVE, RowOrder
 from nndoctor.session import Call, Listener, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nndoctor.conductor import Conductor
     from nndoctor.probes.batches import Batches
 
@@ -26,6 +30,10 @@ STEPS = 16
 MOST_ROWS = 1024
 COLUMNS = 64
 """Values of a row that are compared."""
+REORDER = ("Index", "Gather", "Sort", "Flip", "Roll", "Take", "Topk")
+"""How the backward nodes begin of what puts rows in another order."""
+LAYERS = ("Addmm", "Mm", "Bmm", "Convolution", "Linear")
+"""How those of layers begin: what is behind the nearest of them belongs to the model."""
 FEW_ROWS = 4
 """Of which little can be told."""
 
@@ -50,9 +58,11 @@ class Pairs(Listener):
             if given is not None:
                 self._places.append(_places(given, rows(tensor)))
 
-    def target(self, tensor: Tensor) -> None:
-        """See which rows a loss gets as its target."""
+    def target(self, tensor: Tensor, predictions: Sequence[Tensor]) -> None:
+        """See which rows a loss gets as the target of predictions; those must be in the order of the model's."""
         leaf = self.batches.of(tensor)
+        if any(map(_reordered, predictions)):
+            return
         if not self._looks() or not self._places or leaf is None or leaf.input:
             return  # the next row of what was fed is a target in its own right
         first = self._places[0]
@@ -126,6 +136,12 @@ def remapped(given: Tensor, taken: Tensor) -> bool:
     labels = len(torch.unique(given, dim=0))
     together = len(torch.unique(torch.cat([given, taken], dim=1), dim=0))
     return labels < len(given) and together == labels and not torch.equal(given, taken)
+
+
+def _reordered(prediction: Tensor) -> bool:
+    """Whether rows were put in another order after the model, as a loss of ranks does with those of its target, too."""
+    outside = takewhile(lambda node: not node.startswith(LAYERS), graph.chain(prediction))
+    return any(node.startswith(REORDER) for node in outside)
 
 
 def _by_chance(given: Tensor) -> float:

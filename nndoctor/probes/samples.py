@@ -21,7 +21,7 @@ from nndoctor.records.exhibits import INPUT, TARGET
 from nndoctor.session import Call, Listener, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MOST_SAMPLES = 16
 SIDE = 64
@@ -94,7 +94,7 @@ class Samples(Listener):
             words=vocabulary(call.module.num_embeddings) if isinstance(call.module, nn.Embedding) else None,
         )
 
-    def target(self, tensor: Tensor) -> None:
+    def target(self, tensor: Tensor, _predictions: Sequence[Tensor]) -> None:
         """Take a copy of what a loss took as target; `tensor` is whole."""
         if self._target is None and self._outer is not None and self._wanted() and tensor.dim() > 0:
             self._target = tensor.detach().clone() if tensor.numel() <= MOST_SAMPLES * SIDE**2 * 3 else tensor.detach()

@@ -135,7 +135,9 @@ class SoftmaxCall(Placed):
     """A softmax or log_softmax in a training step: over dimension `dim` (non-negative) of a tensor of `shape`.
 
     `batch_dim` is the dimension that holds the samples of the batch, -1 where it is not certain. `count` is how often
-    this place called it. `name` is the module path with the function (`attention.softmax`).
+    this place called it. `name` is the module path with the function (`attention.softmax`). `summed_dim` is the
+    dimension that a matrix product sums over in which the result is a factor, as it is or after a dropout; -1 where
+    there was none.
     """
 
     KEY: ClassVar[tuple[str, ...]] = ("segment", "name", "file", "line", "dim")
@@ -148,6 +150,7 @@ class SoftmaxCall(Placed):
     batch_size: int = 0
     batch_from_loader: bool = False
     count: int = 0
+    summed_dim: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,6 +213,17 @@ def test_a_tenth_may_be_too_high_as_well(own):
     assert "lr=0.0" in finding.advice
 
 
+def test_numbers_that_overflow_after_the_first_step():
+    """No loss is seen rising; that it was finite before the step, and falls at lower rates, tells enough."""
+    grew = NonFinite(step=1, phase="forward", operation="poisson_nll_loss")
+    [finding] = learning_rate_too_high(recording([2.3, math.inf], None, None, grew, *range_test(0.01)))
+    assert finding.severity is None
+    assert "became NaN or Inf after 1 steps" in finding.message
+    for row in (replace(grew, phase="data"), replace(grew, step=0)):
+        assert learning_rate_too_high(recording([2.3, math.inf], None, None, row, *range_test(0.01))) == []
+    assert learning_rate_too_high(recording([2.3, math.inf], None, None, grew, *range_test(0.5))) == []
+
+
 def test_a_hump_outside_of_the_range_test_is_no_error():
     """A codebook's loss rises far before it falls, at any rate."""
     hump = [2.3, 5.0, 20.0, 40.0, *(40.0 * 0.95**i for i in range(1, 33))]

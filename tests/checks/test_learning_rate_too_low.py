@@ -19,6 +19,7 @@ from nndoctor.records import (
     Step,
     TensorStats,
 )
+from nndoctor_checks.tensors import update_ratios
 from nndoctor_checks.training.learning_rate_too_low import learning_rate_too_low
 
 NOISE = [0.03, -0.05, 0.02, 0.04, -0.04, 0.0, -0.03, 0.05]
@@ -87,6 +88,34 @@ def test_weight_decay_does_not_hide_a_tiny_loss():
     [finding] = learning_rate_too_low(shrunk(1e-6, ratio=1e-5, gradient=1e-8))
     assert "over-regularised" in (finding.explains or ())
     assert learning_rate_too_low(shrunk(1e-6, ratio=1e-5, gradient=1e-5)) == []  # after all, the gradient is not tiny
+
+
+def test_a_term_beside_the_loss_does_not_hide_that_it_is_tiny():
+    """What is called is 2.3, what is trained on about 3e-6 of it: no constant, but small in each step."""
+    [finding] = learning_rate_too_low(with_penalty(1e-6))
+    assert "makes the rate one of " in finding.message
+    assert learning_rate_too_low(with_penalty(0.5)) == []
+
+
+def with_penalty(factor: float) -> Recording:
+    run = shrunk(factor)
+    rows = [row for kind in (Optimizer, Parameter, TensorStats, LossCall, Backward) for row in run.rows(kind)]
+    steps = [replace(s, loss=s.loss * (1.5 + 0.3 * (-1) ** s.step)) for s in run.rows(Step)]
+    return Recording.of([*rows, *steps])
+
+
+def test_steps_that_only_gather_gradients_move_nothing():
+    """With gradients added up over four batches three of four steps change no weight, and are no sign of a low rate."""
+    steps = [Step(step=i, loss=x, lr=0.01, backwards=1, optimizer_steps=i % 4 == 3) for i, x in enumerate(STILL)]
+    weight = Parameter(name="a.weight", shape=(8, 8), numel=64, std=0.1, called=True)
+    stats = [
+        TensorStats(step=i, kind=kind, name="a.weight", std=std * (kind == "weight" or i % 4 == 3), numel=64)
+        for i in range(8)
+        for kind, std in (("weight", 0.1), ("update", 1e-4))
+    ]
+    ratios = update_ratios(Recording.of([*steps, weight, *stats]), 0)["a.weight"]
+    assert [step for step, _ in ratios] == [3, 7]
+    assert all(ratio == pytest.approx(1e-3) for _, ratio in ratios)
 
 
 def test_a_factor_that_says_nothing():

@@ -55,6 +55,40 @@ CALLS = {
 }
 
 
+CRITERION = """
+class Criterion(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("weight", torch.tensor([1.0, 2.0]))
+        {parameter}
+
+    def forward(self, h, y):
+        return (self.weight * (h[:, :2] - y[:, None].float()) ** 2).mean()
+
+model, criterion = nn.Sequential(nn.Linear(6, 4)), Criterion()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+for x, y in DataLoader(TensorDataset(X, Y), batch_size=12):
+    loss = criterion(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_a_criterion_of_ones_own_is_looked_into(record: Record) -> None:
+    """A module without parameters is no model: where a target meets a prediction in it, that is a loss by hand."""
+    calls = [c for c in record(CRITERION.format(parameter="pass")).rows(LossCall) if c.experiment == OBSERVE]
+    assert {(c.function, c.module, c.written_by_hand, c.target_shape) for c in calls} == {
+        ("sub", "Criterion", True, (12, 1))
+    }
+    assert {c.floor for c in calls} == {0.0}
+
+
+def test_a_module_with_parameters_is_a_model(record: Record) -> None:
+    own = "self.scale = nn.Parameter(torch.ones(1))"
+    assert record(CRITERION.format(parameter=own)).rows(LossCall) == []
+
+
 @pytest.mark.parametrize("function", CALLS)
 @pytest.mark.filterwarnings("ignore:size_average")
 def test_is_recorded(record: Record, function: str) -> None:

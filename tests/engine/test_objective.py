@@ -168,6 +168,8 @@ def test_a_column_that_meets_a_vector(record: Record, expression: str, *, count:
         ("loss = F.nll_loss(out.log_softmax(1), y.flip(0))", 0.5),
         ("order = torch.randperm(len(x)); loss = F.cross_entropy(model(x[order].float()), y[order])", None),
         ("loss = F.cross_entropy(out, 1 - y)", None),
+        ("order = torch.randperm(len(x)); loss = ((out[order, 0] - y[order]) ** 2).mean()", None),
+        ("loss = F.mse_loss(out[:, 0].flip(0), y.flip(0).float())", None),
     ],
 )
 def test_which_rows_a_loss_gets(record: Record, body: str, own: float | None) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check
-from nndoctor.records import SoftmaxCall
-from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS
+from nndoctor.records import LossCall, SoftmaxCall
+from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, head, training_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+LAYOUT = ("View", "UnsafeView", "Reshape", "Transpose", "Permute", "TBackward", "Squeeze", "Unsqueeze", "Clone", "Alias")
+"""How the backward nodes begin of what changes the layout of a tensor, and no value."""
 
 
 @check(
@@ -25,12 +28,16 @@ def softmax_wrong_dim(
     *,
     min_batch: int = 2,  # over a single sample a softmax gives 1; another check's business
 ) -> Iterator[Finding]:
-    """A softmax runs over the samples of the batch.
+    """A softmax runs over the wrong dimension: the samples of the batch, or one that is not summed over.
 
     ## What it does
     Reports a softmax or log_softmax over the dimension that holds the samples, of a tensor with at least two
     dimensions. A warning if the batch does not come from a DataLoader. A square of similarities between samples
-    (contrastive learning normalises both ways) is left alone, and so is a single vector of weights.
+    (contrastive learning normalises both ways) is left alone, and so is a single vector of weights. Where the samples
+    stand in several dimensions, or were joined with the positions of a sequence, it is reported if what a log_softmax
+    returned went straight into `nll_loss` and the probabilities of the classes did not sum to 1 there. Weights that
+    enter a matrix product as they are (attention), and sum to 1 over another dimension than the product sums over, are
+    a warning.
 
     ## Why is this bad?
     The probabilities of one sample then do not sum to 1; those of one class over the batch do. The samples compete with
@@ -49,10 +56,13 @@ def softmax_wrong_dim(
 
     ## Known problems
     Weights over the samples of a batch that are kept as a column, (N, 1), are reported although they may be meant.
+    Attention in which the keys choose among the queries (slots that compete) is reported if it is not normalised again
+    over what is summed.
 
     ## References
     - [PyTorch, softmax](https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html)
     """
+    found = False
     for row in run.rows(SoftmaxCall):
         if not (0 <= row.dim == row.batch_dim < len(row.shape)) or len(row.shape) < 2:
             continue
@@ -63,6 +73,7 @@ def softmax_wrong_dim(
             continue
         name = row.name or row.function
         right = "1" if len(row.shape) == 2 else "-1"
+        found = True
         yield Finding(
             message=f"`{name}` normalises over dimension {row.dim} of a tensor of shape {row.shape}: that dimension "
             f"holds the {size} samples of the batch.",
@@ -76,3 +87,50 @@ def softmax_wrong_dim(
             severity=None if row.batch_from_loader else Severity.WARNING,
             certain=row.batch_from_loader,
         )
+    if not found:
+        yield from _not_over_classes(run)
+        yield from _not_summed(run)
+
+
+def _not_over_classes(run: Recording) -> Iterator[Finding]:
+    """Report a log_softmax whose result, as it was, is no distribution over the classes that `nll_loss` picks from."""
+    for calls in training_calls(run, ("nll_loss",)):
+        if any(c.log_probabilities or not _as_it_was(c) for c in calls):
+            continue
+        rows = [r for r in run.rows(SoftmaxCall) if r.segment == calls[0].segment and r.function == "log_softmax"]
+        row = next((r for r in rows if r.shape == calls[-1].input_shape), None)
+        if row is None or row.dim == 1 or len(row.shape) < 2 or row.shape[row.dim] < 2:
+            continue
+        yield Finding(
+            message=f"`{row.name or row.function}` normalises over dimension {row.dim} of a tensor of shape "
+            f"{row.shape}, but `nll_loss` takes its classes from dimension 1: their probabilities do not sum to 1.",
+            advice="Normalise over the classes: `dim=1`.",
+            where=SourceLine.of(row),
+            names=(row.name,) if row.name else (),
+            evidence=(Measure("dimension", row.dim, "1"), Measure("calls", row.count)),
+            certain=True,
+        )
+
+
+def _not_summed(run: Recording) -> Iterator[Finding]:
+    """Report weights of a sum that are normalised along another dimension than the sum goes."""
+    for row in run.rows(SoftmaxCall):
+        if row.summed_dim < 0 or row.summed_dim == row.dim or row.function != "softmax":
+            continue
+        name, right = row.name or row.function, row.summed_dim - len(row.shape)
+        yield Finding(
+            message=f"`{name}` normalises over dimension {row.dim} of a tensor of shape {row.shape}, and the matrix "
+            f"product that it enters sums over dimension {row.summed_dim}: the weights of one sum do not add up to 1.",
+            advice=f"Normalise the weights over what they choose from, `dim={right}`: in attention, the keys.",
+            where=SourceLine.of(row),
+            names=(row.name,) if row.name else (),
+            evidence=(Measure("dimension", row.dim, f"{row.summed_dim}"), Measure("calls", row.count)),
+            severity=Severity.WARNING,
+            treatments=(),
+        )
+
+
+def _as_it_was(call: LossCall) -> bool:
+    """Whether the loss got what a log_softmax returned, at most in another layout."""
+    node = next((n for n in head(call.graph) if not n.startswith(LAYOUT)), "")
+    return node.startswith("LogSoftmax")

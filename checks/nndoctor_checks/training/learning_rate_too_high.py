@@ -70,8 +70,8 @@ def learning_rate_too_high(
     tenth it fell below that and to less than half, and on your own batches it did not fall either. If the loss rose by
     `risen` on your own batches, they are run through once more at a tenth of the rate; it is reported if the loss then
     falls to `falling` of its start (a warning, if the loss was coming down again steadily when the observation ended).
-    A tenth may still be far too high: a loss that rose by `risen` on your own batches is reported, too, if in a range
-    test it falls at lower rates and diverges from one on that yours exceeds `beyond` times. Where a trial for another
+    A tenth may still be far too high: a loss that rose by `risen` on your own batches, or overflowed after the first
+    steps, is reported, too, if in a range test it falls at lower rates and diverges from one on that yours exceeds `beyond` times. Where a trial for another
     finding has shown that a tenth or a hundredth of the rate helps your own batches, on which the loss did not fall,
     that is a warning.
     Where no smaller rate could be tried, a loss that diverges on your own batches and
@@ -259,7 +259,7 @@ def _outside(run: Recording, segment: int, own: Descent, marks: tuple[float, flo
     """Judge a rate at which the loss rose by the range test: whether it lies far above those at which it falls."""
     risen, beyond = marks
     found, rate = swept(run, segment), _rate(run, segment, own)
-    if found is None or not rate > beyond * found.diverges or not _rose(own, risen):
+    if found is None or not rate > beyond * found.diverges or not (_rose(own, risen) or _burst(run, segment, own)):
         return None
     return _finding(
         run,
@@ -268,6 +268,13 @@ def _outside(run: Recording, segment: int, own: Descent, marks: tuple[float, flo
         certain=not _recovers(own),
         told=f"in a range test it falls up to a rate of {found.lowest:.2g} and diverges from {found.diverges:.2g} on",
     )
+
+
+def _burst(run: Recording, segment: int, own: Descent) -> bool:
+    """Whether the first steps made numbers overflow that were finite before: too soon for a loss to be seen rising."""
+    traced = accidents(run, segment)
+    grew = bool(traced) and traced[0].phase in ("forward", "backward") and traced[0].step > 0
+    return own.diverged and 0 < len(own.losses) <= FEW and grew
 
 
 def _relieved(run: Recording, segment: int, own: Descent) -> Finding | None:

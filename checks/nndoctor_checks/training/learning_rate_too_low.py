@@ -250,13 +250,14 @@ def _typical_ratio(run: Recording, segment: int, factor: float) -> float:
     momenta = {o.name: o.momentum for o in run.rows(Optimizer) if 0 < o.momentum < 1}
     found = []
     for p in matrices(run, segment):
-        if p.name not in measured or not p.std > 0 or not sizes.get(p.name, 0.0) > 0:
+        size = sizes.get(p.name, math.nan)
+        if p.name not in measured or not p.std > 0 or not (size > 0 or measured[p.name] > 0):
             continue
         adaptive = any(word in types.get(p.optimizer, "") for word in ADAPTIVE)
         if not 0 < (p.lr if adaptive else p.lr * factor) < (TINY_ADAPTIVE if adaptive else TINY):
             return math.nan
-        step = 1.0 if adaptive else sizes[p.name] / (1 - momenta.get(p.optimizer, 0.0))
-        estimate, seen = p.lr * step / p.std, measured[p.name]
+        seen, step = measured[p.name], 1.0 if adaptive else size / (1 - momenta.get(p.optimizer, 0.0))
+        estimate = p.lr * step / p.std if size > 0 else seen
         found.append(min(seen or estimate, estimate) if factor < 1 and not adaptive else seen or estimate)
     return middle(found)
 
