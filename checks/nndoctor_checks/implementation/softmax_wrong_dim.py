@@ -11,7 +11,7 @@ from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, head, training_call
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LAYOUT = ("View", "UnsafeView", "Reshape", "Transpose", "Permute", "TBackward", "Squeeze", "Unsqueeze", "Clone", "Alias")
+LAYOUT = ("View", "UnsafeView", "Reshape", "Transpose", "Permute", "TBackward", "Squeeze", "Unsqueeze", "Clone")
 """How the backward nodes begin of what changes the layout of a tensor, and no value."""
 
 

@@ -71,8 +71,9 @@ def learning_rate_too_high(
     `risen` on your own batches, they are run through once more at a tenth of the rate; it is reported if the loss then
     falls to `falling` of its start (a warning, if the loss was coming down again steadily when the observation ended).
     A tenth may still be far too high: a loss that rose by `risen` on your own batches, or overflowed after the first
-    steps, is reported, too, if in a range test it falls at lower rates and diverges from one on that yours exceeds `beyond` times. Where a trial for another
-    finding has shown that a tenth or a hundredth of the rate helps your own batches, on which the loss did not fall,
+    steps, is reported, too, if in a range test it falls at lower rates and diverges from one on that yours exceeds
+    `beyond` times. Where a trial for another finding has shown that a tenth or a hundredth of the rate helps your own
+    batches, on which the loss did not fall,
     that is a warning.
     Where no smaller rate could be tried, a loss that diverges on your own batches and
     ends above that of a constant prediction is a warning. So is a loss that falls in the end, if the first step
