@@ -7,7 +7,11 @@ random numbers of the repetitions differ), and what was confirmed before is wron
 With `--time`, instead: what the whole check costs on each sample, as it is and with a fault that is treated, against
 the cost of a check that only observes and overfits. CPU seconds do not depend on what else the machine does.
 
-Run `python benchmarks/trials.py [--jobs 2] [--only TEXT] [--every 3] [--budget 60] [--no-fresh] [--time]`.
+With `--results FILE` (of `benchmarks/inject.py`) only what was confirmed of the mutants in there is run again, under
+another seed.
+
+Run `python benchmarks/trials.py [--jobs 2] [--only TEXT] [--every 3] [--budget 60] [--no-fresh] [--time]
+[--results FILE]`.
 """
 
 from __future__ import annotations
@@ -25,10 +29,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accuracy import Case, cases
-from mutants import Mutant, written
+from inject import load
+from mutants import Checked, Mutant, written
 from verdicts import INAPPLICABLE, share, verdicts
 
-SEED = re.compile(r"\b(manual_seed|seed_everything|np\.random\.seed|random\.seed|set_seed)\(\s*\d+\s*\)")
+SEED = re.compile(
+    r"(\b(?:manual_seed|seed_everything|np\.random\.seed|random\.seed|set_seed)\(\s*"
+    r"|\bseed(?:: int)? = |\bSEED = |--seed\", type=int, default=)\d+"
+)
 SAMPLES = ("digits", "cancer", "finetune", "forecaster", "gpt", "tabular", "vae")
 TIMED = ("drop-zero-grad", "rate-times-1e2", "clip-at-1e-6")
 """Faults with a treatment: the first that applies to a sample is put into it."""
@@ -38,7 +46,7 @@ TIMED = ("drop-zero-grad", "rate-times-1e2", "clip-at-1e-6")
 class Answer:
     """What the trials said of one script, by check: the outcome and the sentence, and the same under another seed."""
 
-    case: Case
+    name: str
     found: dict[str, tuple[str, str]]
     seconds: float
     fresh: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -75,12 +83,12 @@ def answer(case: Case, budget: float, *, fresh: bool) -> Answer:
     options = ("--budget", str(budget))
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        found = Answer(case, examine(case.script, *options, folder=Path(folder)), time.monotonic() - began)
+        found = Answer(case.name, examine(case.script, *options, folder=Path(folder)), time.monotonic() - began)
     if fresh and any(outcome == "confirmed" for outcome, _ in found.found.values()):
         with tempfile.TemporaryDirectory() as folder:
             # Beside its own files, which it may import or read.
             other = case.script.with_name(f"_{os.getpid()}_{case.script.name}")
-            other.write_text(SEED.sub(lambda m: f"{m[1]}(4321)", case.script.read_text()))
+            other.write_text(_reseeded(case.script.read_text()))
             try:
                 found.fresh = examine(other, *options, "--seed", "4321", folder=Path(folder))
             finally:
@@ -88,9 +96,24 @@ def answer(case: Case, budget: float, *, fresh: bool) -> Answer:
     return found
 
 
+def _reseeded(source: str) -> str:
+    return SEED.sub(lambda m: f"{m[1]}4321", source)
+
+
+def again(row: Checked, budget: float) -> Answer:
+    """Check a mutant under another seed, of which the results keep what was confirmed before."""
+    operators, _, base = row.key.rpartition("@")
+    with written(Mutant(base, tuple(operators.split("+")))) as script, tempfile.TemporaryDirectory() as folder:
+        for file in script.parent.glob("*.py"):
+            file.write_text(_reseeded(file.read_text()))
+        found = {check: (outcome, "") for check, outcome in row.trials.items()}
+        fresh = examine(script, "--budget", str(budget), "--seed", "4321", folder=Path(folder))
+    return Answer(row.key, found, row.seconds, fresh)
+
+
 def show(each: Answer) -> None:
     """Print what the trials said of one script."""
-    print(f"{each.seconds:5.1f}s  {each.case.name}")
+    print(f"{each.seconds:5.1f}s  {each.name}")
     for check, (outcome, text) in each.found.items():
         fresh = f"  fresh seed: {each.fresh[check][0]}" if check in each.fresh and outcome == "confirmed" else ""
         print(f"        {outcome:<12} {check}: {text}{fresh}", flush=True)
@@ -145,10 +168,19 @@ def main() -> int:
     parser.add_argument("--budget", type=float, default=60.0)
     parser.add_argument("--no-fresh", action="store_true")
     parser.add_argument("--time", action="store_true", help="measure what trials cost")
+    parser.add_argument("--results", type=Path, help="mutants whose confirmed findings are tried again")
     options = parser.parse_args()
     if options.time:
         timed(options.only)
         return 0
+    if options.results:
+        rows = [r for r in load(options.results)[0].values() if "confirmed" in r.trials.values()]
+        with ThreadPoolExecutor(options.jobs) as pool:
+            answers = list(pool.map(lambda r: again(r, options.budget), rows[:: options.every]))
+        for each in answers:
+            show(each)
+        summarise(answers)
+        return int(any(each.wrong for each in answers))
     sick = [c for c in cases(options.only) if c.expectation.split()[0] not in ("nothing", "warning", "note")]
     chosen = sorted(sick, key=lambda case: case.name)[:: options.every]
     answers = []

@@ -3,7 +3,7 @@
 import pytest
 
 from nndoctor import Recording, Severity, Skip
-from nndoctor.records import Module, NonFinite, Units
+from nndoctor.records import Module, NonFinite, TensorStats, Units
 from nndoctor_checks.training.dead_relu import dead_relu
 
 
@@ -22,6 +22,19 @@ def test_finds_dead_units_and_merges_layers():
 def test_nearly_all_dead_is_an_error():
     [finding] = dead_relu(Recording.of([units(4)]))
     assert finding.severity is Severity.ERROR
+
+
+def test_a_layer_that_gets_nothing_but_zeros_is_not_dead():
+    """Whatever cut it off from the input is the cause; the first layer that is dead itself is still told."""
+
+    def measured(absmax):
+        values = [("conv1", absmax), ("relu", 0.0), ("conv2", 0.0), ("relu2", 0.0)]
+        return [TensorStats(kind="activation", name=n, order=i, absmax=v) for i, (n, v) in enumerate(values)]
+
+    both = [units(0), units(0, "relu2")]
+    assert dead_relu(Recording.of([*both, *measured(0.0)])) == []
+    [finding] = dead_relu(Recording.of([*both, *measured(3.0)]))
+    assert finding.names == ("relu",)
 
 
 @pytest.mark.parametrize("fired", [64, 50, 39])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, Table, check, names_shown
-from nndoctor.records import OBSERVE, Module, Units
+from nndoctor.records import OBSERVE, Module, TensorStats, Units
 from nndoctor_checks.numerics import accidents
+from nndoctor_checks.observed import observed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +51,8 @@ def dead_relu(
     ## What it does
     Counts, over the second half of the observed steps, the units (channels of a convolution) of each ReLU that were
     above zero for at least one sample. Reports layers in which more than `share` never were; above `severe` as an
-    error. That most outputs are zero at any one time is not meant: that is what a ReLU is for.
+    error. That most outputs are zero at any one time is not meant: that is what a ReLU is for. Nor is a layer to which
+    nothing but zeros comes from the beginning.
 
     ## Why is this bad?
     A unit that is zero for all inputs gets no gradient, so it cannot come back by itself, only if the layers before it
@@ -80,11 +84,24 @@ def dead_relu(
         rows = [u for u in run.rows(Units) if u.segment == segment and u.experiment == OBSERVE]
         rows = [u for u in rows if u.type in RECTIFIERS and u.units >= min_units and u.samples >= min_samples]
         judged = judged or bool(rows)
-        dead = sorted((u for u in rows if _dead(u) > share), key=_dead, reverse=True)
+        starved = _starved(run, segment)
+        dead = sorted((u for u in rows if _dead(u) > share and u.name not in starved), key=_dead, reverse=True)
         if dead:
             yield _finding(run, dead, severe, share)
     if not judged:
         raise Skip("no ReLU layer was seen with enough samples and finite values")
+
+
+def _starved(run: Recording, segment: int) -> frozenset[str]:
+    """Return the layers to which nothing but zeros came when they were first measured: a unit is not dead for that."""
+    steps: defaultdict[int, dict[int, TensorStats]] = defaultdict(dict)
+    for row in observed(run, TensorStats):
+        if row.segment == segment and row.kind == "activation":
+            steps[row.step][row.order] = row
+    if not steps:
+        return frozenset()
+    ordered = [row for _, row in sorted(steps[min(steps)].items())]
+    return frozenset(row.name for before, row in pairwise(ordered) if before.absmax == 0)
 
 
 def _dead(row: Units) -> float:
