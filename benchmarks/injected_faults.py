@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from faults import OPERATORS
-from mutants import FRESH, LATER, harmless
+from mutants import FRESH, LATER, SCORES, UNSEEN, harmless
 from verdicts import share
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ Mutants that raise an exception without nndoctor are left out: Python names that
 Three kinds of programs are told apart, by how much the checks know of them:
 
 - the samples and the first programs of the tests: checks were tried on them while they were written;
-- programs written after the checks. What was missed in them has been looked at since, and mended where it could be, so
-  that they say less about programs that nobody has seen than they did;
-- fresh programs, written after that as well. No check was made or changed for them before they were measured: the
-  share that is named there is the one to expect of a program of one's own. What was missed was then mended where it
-  could be, and not measured again.
+- programs written after the checks, in several rounds. What was missed in them has been looked at since, and mended
+  where it could be, so that they say less about programs that nobody has seen than they did;
+- unseen programs, written after that, and without knowledge of any check. No check was made or changed for them before
+  they were measured: the share that is named there is the one to expect of a program of one's own. What was missed was
+  then mended where it could be; the figures here are those from before.
 """
 
 
@@ -82,12 +82,13 @@ def _share(part: int, of: int) -> str:
 
 
 def _totals(results: Sequence[Checked], native: Mapping[str, Native]) -> list[str]:
-    lines = []
+    lines, tried = [], SCORES.keys() - LATER - FRESH - UNSEEN
     for label, some in (
         ("All mutants", list(results)),
         ("Run without nndoctor as well, and not harmless", [r for r in results if _is_harmless(r, native) is False]),
-        ("Of these, in programs written after the checks", _harmful_in(LATER, results, native)),
-        ("Of these, in fresh programs, which no check knows of", _harmful_in(FRESH, results, native)),
+        ("Of these, in programs that checks were tried on", _harmful_in(tried, results, native)),
+        ("Of these, in programs written after the checks", _harmful_in(LATER | FRESH, results, native)),
+        ("Of these, in unseen programs", _harmful_in(UNSEEN, results, native)),
     ):
         if label.startswith("Of these") and not some:
             continue

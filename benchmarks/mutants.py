@@ -90,10 +90,7 @@ FRESH = frozenset(
         "tied_lm",
     }
 )
-"""Programs that were written after the checks and after what LATER's misses had taught.
-
-No check was made or changed for a fault in them before it was measured.
-"""
+"""Programs that were written after what LATER's misses had taught. Their misses, too, have been looked at since."""
 
 UNSEEN = frozenset(
     {
@@ -109,9 +106,9 @@ UNSEEN = frozenset(
         "phishing_urls",
     }
 )
-"""Programs written by someone who knew none of the checks, after what FRESH's misses had taught.
+"""Programs that were written without knowledge of any check, after what FRESH's misses had taught.
 
-No check was changed for them before they were measured.
+No check was made or changed for a fault in them before it was measured.
 """
 
 SEEN = tuple(base for base in SCORES if base not in FRESH | UNSEEN)
