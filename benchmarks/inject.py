@@ -43,7 +43,7 @@ def arguments() -> argparse.Namespace:
 def chosen(options: argparse.Namespace, native: dict[str, Native]) -> list[Mutant]:
     """Return the mutants that the options ask for."""
     if options.pairs:
-        return choose_pairs(options.pairs)
+        return choose_pairs(options.pairs, native)
     programs = options.programs
     if options.fresh or options.unseen:
         asked = (FRESH if options.fresh else frozenset()) | (UNSEEN if options.unseen else frozenset())
@@ -78,7 +78,7 @@ def main() -> int:
         import torch.utils.data  # noqa: F401
 
         controls = [Mutant(base, ()) for base in dict.fromkeys(m.base for m in mutants)]
-        while missing := [m for m in (*controls, *chosen(options, native)) if m.key not in native]:
+        while missing := [m for m in (*controls, *_run_alone(chosen(options, native))) if m.key not in native]:
             for mutant in missing:  # others take the place of those that raise
                 native[mutant.key] = run_natively(mutant)
                 _keep(options.results, native[mutant.key])
@@ -96,6 +96,11 @@ def main() -> int:
     else:
         print(text)
     return 0
+
+
+def _run_alone(mutants: list[Mutant]) -> list[Mutant]:
+    """Return the mutants, and of pairs each fault by itself."""
+    return list(dict.fromkeys([*mutants, *(each for m in mutants for each in m.singles())]))
 
 
 def _keep(path: Path, result: Checked | Native) -> None:

@@ -27,7 +27,7 @@ from faults import OPERATORS
 from verdicts import verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -157,6 +157,10 @@ class Mutant:
         """What it is called in results."""
         return "+".join(self.operators) + "@" + self.base
 
+    def singles(self) -> list[Mutant]:
+        """Return the same program with each of the faults alone."""
+        return [Mutant(self.base, (name,)) for name in self.operators]
+
     def files(self) -> dict[str, str] | None:
         """Return its files; None where a fault does not apply."""
         return _changed(self.base, self.operators)
@@ -246,8 +250,12 @@ def choose(
     return chosen
 
 
-def choose_pairs(count: int, seed: int = 0) -> list[Mutant]:
-    """Return programs with two faults of different themes that no one check accounts for and that hide no other."""
+def choose_pairs(count: int, native: Mapping[str, Native], seed: int = 0) -> list[Mutant]:
+    """Return programs with two faults of different themes that no one check accounts for and that hide no other.
+
+    As far as is known from running them natively (`native`, by key), the program does not raise, and each of the two
+    does harm by itself in it: else there are no two faults.
+    """
     bases = list(SCORES)[:7]
     names = [name for name in OPERATORS if name not in HIDE_OTHERS]
     pairs = [p for p in combinations(names, 2) if OPERATORS[p[0]].theme != OPERATORS[p[1]].theme]
@@ -261,9 +269,18 @@ def choose_pairs(count: int, seed: int = 0) -> list[Mutant]:
         used = [name for mutant in chosen for name in mutant.operators]
         if OPERATORS[pair[0]].accepts & OPERATORS[pair[1]].accepts or set(pair) & set(used) or set(pair) in ONE_FAULT:
             continue
-        if Mutant(base, pair).files() and Mutant(base, pair[::-1]).files():
-            chosen.append(Mutant(base, pair))
+        mutant = Mutant(base, pair)
+        if mutant.files() and Mutant(base, pair[::-1]).files() and _two_faults(mutant, native):
+            chosen.append(mutant)
     return chosen
+
+
+def _two_faults(mutant: Mutant, native: Mapping[str, Native]) -> bool:
+    if mutant.key in native and native[mutant.key].raised:
+        return False
+    control = native.get(Mutant(mutant.base, ()).key)
+    alone = [native.get(each.key) for each in mutant.singles()]
+    return control is None or not any(each is not None and harmless(each, control) for each in alone)
 
 
 @contextlib.contextmanager

@@ -128,13 +128,23 @@ def test_a_chunk_of_tokens_that_is_not_shifted() -> None:
 
 
 def test_pairs_are_of_two_themes_and_hide_nothing() -> None:
-    pairs = choose_pairs(20)
+    pairs = choose_pairs(20, {})
     assert len(pairs) == 20
     for pair in pairs:
         first, second = (OPERATORS[name] for name in pair.operators)
         assert first.theme != second.theme
         assert not first.accepts & second.accepts
         assert not set(pair.operators) & HIDE_OTHERS
+
+
+def test_of_a_pair_each_does_harm_by_itself_and_the_program_runs() -> None:
+    first, second, *_ = choose_pairs(20, {})
+    scores = {f"@{first.base}": 0.99, first.singles()[0].key: 0.99}
+    native = {key: Native(key, "", score) for key, score in scores.items()}
+    native[second.key] = Native(second.key, "RuntimeError: no", None)
+    others = choose_pairs(20, native)
+    assert len(others) == 20
+    assert not {first, second} & set(others)
 
 
 def test_an_error_is_false_unless_it_names_the_fault_or_is_its_symptom() -> None:
@@ -167,15 +177,19 @@ def test_harmless_is_what_validates_as_well(base, healthy, mutant, expected) -> 
     assert harmless(Native(f"x@{base}", "", mutant), Native(f"@{base}", "", healthy)) is expected
 
 
-def test_the_page_gives_the_fresh_programs_a_line_of_their_own() -> None:
+def test_the_page_gives_each_kind_of_programs_a_line_of_its_own() -> None:
     checked = [
+        Checked("loss-sign@gpt", 1.0, 1, [["error", "loss-sign", ""]]),
         Checked("loss-sign@ctc", 1.0, 1, [["error", "loss-sign", ""]]),
         Checked("loss-sign@tied_lm", 1.0, 1, [["error", "dead-relu", ""]]),
+        Checked("loss-sign@recipe_lstm", 1.0, 1, [["error", "dead-relu", ""]]),
     ]
-    scores = {"@ctc": 0.1, "@tied_lm": 0.5, "loss-sign@ctc": 9.0, "loss-sign@tied_lm": 9.0}
+    scores = dict.fromkeys((c.key for c in checked), 9.0) | dict.fromkeys(("@gpt", "@ctc", "@tied_lm"), 0.1)
+    scores["@recipe_lstm"] = 0.2
     text = page({c.key: c for c in checked}, {key: Native(key, "", score) for key, score in scores.items()})
-    assert "written after the checks: named 1 of 1 (100%)" in text
-    assert "in fresh programs, which no check knows of: named 0 of 1 (0%)" in text
+    assert "checks were tried on: named 1 of 1 (100%)" in text
+    assert "written after the checks: named 1 of 2 (50%)" in text
+    assert "in unseen programs: named 0 of 1 (0%)" in text
 
 
 def test_the_page_names_the_misses_and_leaves_out_what_raises() -> None:
