@@ -1,6 +1,7 @@
 """The recording of one run: SQLite on disk, or rows in memory for tests.
 
-One table per kind of record, its columns read from the dataclass. The only file that knows the schema and its version.
+One table per kind of record, its columns read from the dataclass; statistics of tensors may also stand in `blocks`. No
+other file knows the schema and its version.
 Rows are appended in order; kinds that declare a `KEY` replace the earlier row of the same key. A process that is killed
 leaves a readable file with all rows up to its last flush.
 """
@@ -15,11 +16,11 @@ import time
 from collections import defaultdict
 from contextlib import closing, suppress
 from dataclasses import fields
-from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
+from nndoctor.blocks import Blocks, insert, stats_of
 from nndoctor.errors import RecordingError
-from nndoctor.records import KINDS, Environment, Record
+from nndoctor.records import KINDS, Environment, Record, TensorStats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-SCHEMA_VERSION = 1
+    from nndoctor.blocks import Head, Place
+
+SCHEMA_VERSION = 2
+"""Of 1, nothing was in blocks."""
 FILE_NAME = "recording.sqlite"
 FLUSH_SECONDS = 0.5
-AT_ONCE = 20
-"""Rows written by one statement: for each statement the interpreter's lock is let go of, and has to be waited for
-again. Of the widest kind these are fewer than the 999 values that an old SQLite takes."""
 BUCKETS = 100
 """Parts of a run in each of which thinning keeps the extremes."""
 
@@ -76,6 +77,8 @@ class Recording:
                 if version > SCHEMA_VERSION:
                     raise RecordingError(f"{path} was written by a later nndoctor (schema {version})")
                 rows = {kind: _read(database, kind) for kind in KINDS}
+                if blocks := list(stats_of(database)):  # the rows beside them are what was left of other steps
+                    rows[TensorStats] = sorted([*rows[TensorStats], *blocks], key=lambda row: (row.segment, row.step))
         except sqlite3.DatabaseError as error:
             raise RecordingError(f"{path} cannot be read as a recording: {error}") from None
         return cls(rows)
@@ -110,6 +113,7 @@ class Recorder:
         self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         for kind in KINDS:
             self._database.execute(_create(kind))
+        self._blocks = Blocks(self._database)
         self._database.commit()
 
     def add(self, record: Record) -> None:
@@ -126,11 +130,16 @@ class Recorder:
         """Append records given as the values of their fields, plain numbers and texts, to be written at `flush`."""
         self._values.setdefault(kind, []).extend(rows)
 
+    def hold_blocks(self, heads: Sequence[Head], places: Sequence[Place], figures: bytes) -> None:
+        """Append statistics of the same tensors in some steps, as in `blocks`, to be written at `flush`."""
+        self._blocks.hold(heads, places, figures)
+
     def flush(self) -> None:
         """Write what is pending. Does nothing in a forked worker."""
         if self._database is None or os.getpid() != self._process:
             self._pending.clear()
             self._values.clear()
+            self._blocks.forget()
             return
         pending, self._pending = self._pending, []
         values, self._values = self._values, {}
@@ -138,10 +147,8 @@ class Recorder:
         for record in pending:
             by_kind[type(record)].append(tuple(_encode(getattr(record, n)) for n in _COLUMNS[type(record)]))
         for kind, rows in by_kind.items():
-            whole = len(rows) - len(rows) % AT_ONCE
-            blocks = (tuple(chain.from_iterable(rows[i : i + AT_ONCE])) for i in range(0, whole, AT_ONCE))
-            self._database.executemany(_insert(kind, AT_ONCE), blocks)
-            self._database.executemany(_insert(kind), rows[whole:])
+            insert(self._database, _insert(kind), rows)
+        self._blocks.write()
         self._database.commit()
         self._flushed = time.monotonic()
 
@@ -155,7 +162,9 @@ class Recorder:
             return 0
         table = kind.__name__.lower()
         execute = self._database.execute
-        steps = [row[0] for row in execute(f'SELECT DISTINCT step FROM "{table}" ORDER BY step')]  # noqa: S608
+        blocks = self._blocks if kind is TensorStats else None
+        found = {row[0] for row in execute(f'SELECT DISTINCT step FROM "{table}"')}  # noqa: S608
+        steps = sorted(found | blocks.steps() if blocks else found)
         if len(steps) > first + 2:
             width = max(1, (steps[-1] - steps[0]) // BUCKETS)
             groups = ", ".join(["segment", f"step / {width}", *_quoted(per)])
@@ -169,8 +178,11 @@ class Recorder:
                 f'DELETE FROM "{table}" WHERE step IN (SELECT step FROM dropped) AND rowid NOT IN ({kept})'  # noqa: S608
             )
             execute("DROP TABLE dropped")
+            if blocks:
+                insert(self._database, _insert(kind), blocks.drop(set(steps[first:-1:2]), width, extreme))
             self._database.commit()
-        return int(execute(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0])  # noqa: S608
+        count = int(execute(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0])  # noqa: S608
+        return count + (blocks.count() if blocks else 0)
 
     def close(self) -> None:
         """Write what is pending and fold the journal into the one file."""
@@ -203,11 +215,9 @@ def _create(kind: type[Record]) -> str:
     return f'CREATE TABLE IF NOT EXISTS "{kind.__name__.lower()}" ({columns}{unique})'
 
 
-def _insert(kind: type[Record], rows: int = 1) -> str:
-    names = _COLUMNS[kind]
-    marks = ", ".join([f"({', '.join('?' * len(names))})"] * rows)
+def _insert(kind: type[Record]) -> str:
     verb = "INSERT OR REPLACE" if kind.KEY else "INSERT"
-    return f'{verb} INTO "{kind.__name__.lower()}" ({", ".join(_quoted(names))}) VALUES {marks}'
+    return f'{verb} INTO "{kind.__name__.lower()}" ({", ".join(_quoted(_COLUMNS[kind]))})'
 
 
 def _quoted(names: Iterable[str]) -> list[str]:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nndoctor import Recording
+from nndoctor.blocks import AT_ONCE, FORMAT, row_of
 from nndoctor.errors import RecordingError
-from nndoctor.recording import AT_ONCE, FILE_NAME, SCHEMA_VERSION, Recorder
-from nndoctor.records import KINDS, Batch, Environment, Event, Experiment, Record, Step
+from nndoctor.recording import FILE_NAME, SCHEMA_VERSION, Recorder
+from nndoctor.records import KINDS, Batch, Environment, Event, Experiment, Record, Step, TensorStats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,3 +130,71 @@ def test_many_rows_at_once_come_in_their_order(tmp_path: Path) -> None:
 
 def test_no_statement_has_too_many_values() -> None:
     assert max(len(dataclasses.fields(kind)) for kind in KINDS) * AT_ONCE <= 999
+
+
+HEADS = [("weight", "a", "", 0, 4), ("update", "b", "Linear", 1, 3)]
+
+
+def block(*absmax: float) -> bytes:
+    """Return a step's figures of as many tensors."""
+    return b"".join(FORMAT.pack(0.5, 0.25, value, math.inf, 0.0, math.nan, 2.0) for value in absmax)
+
+
+def test_blocks_are_read_as_rows_among_the_others(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / FILE_NAME)
+    recorder.hold_blocks(HEADS, [(0, 2), (0, 4)], block(1.0, 2.0, 3.0, 4.0))
+    recorder.hold_blocks(HEADS[:1], [(0, 3)], block(5.0))
+    for segment, step in ((0, 1), (0, 4), (1, 0)):
+        recorder.hold(TensorStats(name="row", segment=segment, step=step))
+    recorder.close()
+    Recorder(tmp_path / FILE_NAME).close()  # it is opened again for the report
+    rows = Recording.open(tmp_path / FILE_NAME).rows(TensorStats)
+    assert [(row.segment, row.step, row.name) for row in rows] == [
+        (0, 1, "row"),
+        (0, 2, "a"),
+        (0, 2, "b"),
+        (0, 3, "a"),
+        (0, 4, "row"),
+        (0, 4, "a"),
+        (0, 4, "b"),
+        (1, 0, "row"),
+    ]
+    update = TensorStats(
+        experiment="observe", step=2, kind="update", name="b", type="Linear", order=1, numel=3, mean=0.5, std=0.25,
+        absmax=2.0, norm=math.inf, zero_share=0.0, saturated_share=math.nan, non_finite=2,
+    )  # fmt: skip
+    assert repr(rows[2]) == repr(update)
+
+
+@pytest.mark.parametrize("layouts", [1, 7])
+@pytest.mark.parametrize("as_rows", [False, True])
+def test_thinned_blocks_keep_the_ends_and_each_tensors_extremes(tmp_path: Path, layouts: int, as_rows: bool) -> None:  # noqa: FBT001
+    """As single rows do, also where a tensor's size is another one in each step."""
+    least, greatest, broken = 333, 777, 911
+    recorder = Recorder(tmp_path / FILE_NAME)
+    for step in range(1000):
+        value = {least: -1.0, greatest: 9.0, broken: math.nan}.get(step, 1.0)
+        heads = [("weight", "a", "", 0, 4 + step % layouts), *HEADS[1:]]
+        if as_rows:
+            figures = [(value, 0), (-value, 0)]
+            recorder.hold_values(
+                TensorStats,
+                [row_of(h, (0, step), (0, 0, v, 0, 0, 0, n)) for h, (v, n) in zip(heads, figures, strict=True)],
+            )
+        else:
+            recorder.hold_blocks(heads, [(0, step)], block(value, -value))
+    recorder.flush()
+    recorder.thin(TensorStats, "absmax", per=("kind", "name"))
+    kept = [row.step for row in Recording.open(tmp_path / FILE_NAME).rows(TensorStats) if row.name == "a"]
+    assert as_rows or broken in kept  # in a plain column a NaN is none
+    for _ in range(2):
+        left = recorder.thin(TensorStats, "absmax", per=("kind", "name"))
+    recorder.close()
+    rows = Recording.open(tmp_path / FILE_NAME).rows(TensorStats)
+    assert len(rows) == left
+    assert len(rows) < 2 * (1000 / 8 + 2 * 110)
+    assert len({(row.step, row.name) for row in rows}) == left
+    for name in "ab":
+        steps = [row.step for row in rows if row.name == name]
+        assert steps == sorted(steps)
+        assert {0, 1, 2, 3, 4, 999, least, greatest} <= set(steps)

@@ -81,12 +81,11 @@ class Attachment:
             if is_compiling():
                 return original(module, *args, **kwargs)
             if monitor.inside:
-                if not monitor.sampling:  # the most frequent case
-                    if plain and module._compiled_call_impl is None:
-                        return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
-                    return original(module, *args, **kwargs)
-                output = original(module, *args, **kwargs)
-                if get_ident() == thread:
+                if plain and module._compiled_call_impl is None:  # the most frequent case
+                    output = module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
+                else:
+                    output = original(module, *args, **kwargs)
+                if monitor.sampling and get_ident() == thread:
                     monitor.module_done(module, output)
                 return output
             if monitor.in_backward or monitor.off or not is_grad_enabled() or get_ident() != thread:

@@ -1,28 +1,24 @@
-"""What samples amount to: the rows of `TensorStats`, worked out for many steps at once.
-
-Rows are tuples in the order of the record's fields: thousands of them are made every second, and go straight to disk.
-"""
+"""What samples amount to: the figures of `TensorStats`, worked out for many steps at once."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from functools import lru_cache
-from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
+from nndoctor.blocks import row_of
 from nndoctor.probes.statistics import tails_of
-from nndoctor.records import OBSERVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from nndoctor.blocks import Head, Place, Row
     from nndoctor.watching.samples import Column, Taken
 
-Row = tuple[Any, ...]
 MOST_VALUES = 2**16
 """Values worked out at once: as many as stay in a processor's cache."""
 FIELDS = (
@@ -32,24 +28,46 @@ FIELDS = (
 """Of `TensorStats`, in its order."""
 
 
+class Block(NamedTuple):
+    """The figures of the same columns in some steps: a table of steps, columns and the last seven fields, float32."""
+
+    columns: tuple[Column, ...]
+    places: list[Place]
+    table: Tensor
+
+
+def head_of(column: Column) -> Head:
+    """Return what a column is called in the recording."""
+    return (column.kind, column.name, column.type, column.order, column.numel)
+
+
 def rows(taken: Iterable[Taken]) -> list[Row]:
-    """Return the rows of all samples, by step. `norm` is estimated from the sample, as sqrt(numel * mean(x^2))."""
+    """Return all samples' values of a `TensorStats`, by step."""
+    found = [
+        row_of(head_of(column), place, figures)
+        for block in blocks(taken)
+        for place, table in zip(block.places, block.table.tolist(), strict=True)
+        for column, figures in zip(block.columns, table, strict=True)
+    ]
+    return sorted(found, key=lambda row: (row[1], row[2]))
+
+
+def blocks(taken: Iterable[Taken]) -> list[Block]:
+    """Return the figures of all samples. `norm` is estimated from the sample, as sqrt(numel * mean(x^2))."""
     layouts: dict[int, list[Taken]] = {}
     for each in taken:  # by identity: the same columns mostly are the same tuple, and its hash is that of all its parts
         layouts.setdefault(id(each.columns), []).append(each)
-    found: list[Row] = []
+    found: list[Block] = []
     for steps in layouts.values():
         columns = steps[0].columns
         at_once = max(1, MOST_VALUES // max(1, sum(c.length for c in columns)))
-        for start in range(0, len(steps), at_once):
-            found += _of_layout(columns, steps[start : start + at_once])
-    if len(layouts) > 1:
-        found.sort(key=lambda row: (row[1], row[2]))
+        tables = [_of_layout(columns, steps[start : start + at_once]) for start in range(0, len(steps), at_once)]
+        found.append(Block(columns, [(each.segment, each.step) for each in steps], torch.cat(tables)))
     return found
 
 
 @torch.no_grad()
-def _of_layout(columns: tuple[Column, ...], steps: Sequence[Taken]) -> list[Row]:
+def _of_layout(columns: tuple[Column, ...], steps: Sequence[Taken]) -> Tensor:
     values = torch.cat([piece for each in steps for piece in each.pieces]).view(len(steps), -1)
     by_length: defaultdict[int, list[int]] = defaultdict(list)
     for number, column in enumerate(columns):
@@ -59,20 +77,7 @@ def _of_layout(columns: tuple[Column, ...], steps: Sequence[Taken]) -> list[Row]
     for length, numbers in by_length.items():
         block = torch.cat([parts[n] for n in numbers], dim=1).view(len(steps), len(numbers), length)
         table[:, numbers] = _figures(block, [columns[n] for n in numbers]).to(table.device)
-    heads = zip(*((c.kind, c.name, c.type, c.order, c.numel) for c in columns), strict=True)
-    *figures, bad = table.view(-1, 7).T.tolist()
-    # Column by column, put together by `zip`: while Python works here, the training's thread waits.
-    return list(
-        zip(
-            repeat(OBSERVE, len(bad)),
-            [each.segment for each in steps for _ in columns],
-            [each.step for each in steps for _ in columns],
-            *([*field] * len(steps) for field in heads),
-            *figures,
-            map(int, bad),
-            strict=True,
-        )
-    )
+    return table
 
 
 def _figures(block: Tensor, columns: list[Column]) -> Tensor:

@@ -12,33 +12,30 @@ import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from nndoctor.recording import FLUSH_SECONDS, Recorder, values_of
 from nndoctor.records import Event, Placed, Record, Step, TensorStats
 from nndoctor.watching import figures
 from nndoctor.watching.evaluations import Guesses, scores
+from nndoctor.watching.thinning import EXTREMES, OfBlocks, OfSteps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from nndoctor.blocks import Row
     from nndoctor.records import SourceFile
-    from nndoctor.watching.figures import Row
+    from nndoctor.watching.figures import Block
     from nndoctor.watching.samples import Taken
 
 T = TypeVar("T")
 MOST = {Step: 60_000, TensorStats: 300_000}
 """Rows of a kind beyond which every second step is dropped."""
-EXTREMES: dict[type[Record], tuple[str, tuple[str, ...]]] = {
-    Step: ("loss", ()),
-    TensorStats: ("absmax", ("kind", "name")),
-}
 STEP_FIELDS = (
     "experiment", "segment", "step", "epoch", "loss", "score", "lr", "batch_size", "backwards", "optimizer_steps",
     "parameters_changed", "data_seconds", "compute_seconds", "loader",
 )  # fmt: skip
 """Of `Step`, in its order."""
-FIELDS: dict[type[Record], tuple[str, ...]] = {Step: STEP_FIELDS, TensorStats: figures.FIELDS}
 STEP = STEP_FIELDS.index("step")
 """The segment stands before it."""
 SCORE = STEP_FIELDS.index("score")
@@ -47,46 +44,6 @@ ROW_SECONDS = 4e-6
 SMOOTHING = 0.3
 MOST_PENDING = 16 * 2**20
 """Bytes of samples that may wait; beyond, the training waits for them to be worked out."""
-
-
-class _Thinning:
-    """Which steps of one kind are still taken in: every one at first, every second after a thinning, and so on."""
-
-    def __init__(self, kind: type[Record]) -> None:
-        self.stride = 1
-        self.rows = 0
-        extreme, per = EXTREMES[kind]
-        self._extreme = FIELDS[kind].index(extreme)
-        self._per = [FIELDS[kind].index(name) for name in per]
-        self._seen = 0
-        self._step = -1
-        self._taken = True
-        self._held: dict[tuple[Any, ...], Row] = {}
-
-    def take(self, rows: list[Row]) -> list[Row]:
-        """Return the rows to write now: those of steps taken in, and before each the extremes of those left out."""
-        if self.stride > 1:
-            rows = [kept for row in rows for kept in self._one(row)]
-        self.rows += len(rows)
-        return rows
-
-    def _one(self, row: Row) -> list[Row]:
-        if row[STEP] != self._step:
-            self._step = row[STEP]
-            self._taken = self._seen % self.stride == 0
-            self._seen += 1
-        if not self._taken:
-            self._hold(row)
-            return []
-        held, self._held = list(self._held.values()), {}
-        return [*held, row]
-
-    def _hold(self, row: Row) -> None:
-        name = tuple(row[i] for i in self._per)
-        greatest = self._held.get(name)
-        # A NaN counts as the greatest: it is what one looks for.
-        if greatest is None or not row[self._extreme] <= greatest[self._extreme]:
-            self._held[name] = row
 
 
 class Keeper:
@@ -98,19 +55,21 @@ class Keeper:
         self._home = Path.cwd()
         self._files: set[str] = {""}
         self._queue: deque[Record] = deque()
-        self._rows: dict[type[Record], deque[Row]] = {Step: deque(), TensorStats: deque()}
+        self._steps: deque[Row] = deque()
+        self._blocks: deque[Block] = deque()
+        """Samples that are worked out already."""
         self._samples: deque[Taken] = deque()
         self._pending = 0
         self._guesses: dict[tuple[int, int], Guesses] = {}
         """By segment and step: of sampled steps, what their score is told from."""
         self.sample_seconds = 0.0
         """What it takes to write the samples of a step: this thread's time is the training's too."""
-        self._thinning = {kind: _Thinning(kind) for kind in MOST}
+        self._of_steps, self._of_blocks = OfSteps(STEP_FIELDS), OfBlocks()
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._dropped = 0
         self._why = ""
-        self.add_step = self._rows[Step].append
+        self.add_step = self._steps.append
         """Takes in one step, as the values of `STEP_FIELDS`."""
         self._thread = threading.Thread(target=self._work, name="nndoctor-keeper", daemon=True)
         self._thread.start()
@@ -122,8 +81,8 @@ class Keeper:
 
     def add(self, record: Record) -> None:
         """Take in one record. It is on disk within about half a second."""
-        if type(record) in self._rows:
-            self._rows[type(record)].append(values_of(record))
+        if type(record) is Step:
+            self._steps.append(values_of(record))
         else:
             self._queue.append(record)
 
@@ -134,7 +93,7 @@ class Keeper:
                 self._samples.append(each)
                 self._pending += sum([piece.numel() for piece in each.pieces]) * 4
             else:  # a device is asked by the thread that uses it: it may be capturing a graph
-                self._rows[TensorStats].extend(figures.rows([each]))
+                self._blocks.extend(figures.blocks([each]))
         if self._pending > MOST_PENDING:
             self.flush()
 
@@ -170,20 +129,25 @@ class Keeper:
         self._pending = 0
         samples = _all(self._samples)
         batch = _all(self._queue)
-        rows = {kind: _all(queue) for kind, queue in self._rows.items()}
+        steps, blocks = _all(self._steps), _all(self._blocks)
         began = time.thread_time()
-        count = len(batch) + sum(map(len, rows.values())) + sum(len(each.columns) for each in samples)
+        count = len(batch) + len(steps) + sum(len(each.columns) for each in samples)
+        count += sum(len(each.columns) * len(each.places) for each in blocks)
         try:
-            rows[TensorStats] += figures.rows(samples)
+            blocks += figures.blocks(samples)
             if self._guesses:
-                rows[Step] = self._scored(rows[Step])
+                steps = self._scored(steps)
             for record in [*batch, *self._sources(batch)]:
                 self._recorder.hold(record)
-            for kind, found in rows.items():
-                self._recorder.hold_values(kind, self._thinning[kind].take(found))
+            self._recorder.hold_values(Step, self._of_steps.take(steps))
+            blocks, rows = self._of_blocks.take(blocks)
+            self._recorder.hold_values(TensorStats, rows)
+            for block in blocks:
+                heads = [figures.head_of(column) for column in block.columns]
+                self._recorder.hold_blocks(heads, block.places, block.table.numpy().tobytes())
             self._recorder.flush()
             if samples and not batch:
-                spent = max(0.0, time.thread_time() - began - ROW_SECONDS * len(rows[Step])) / len(samples)
+                spent = max(0.0, time.thread_time() - began - ROW_SECONDS * len(steps)) / len(samples)
                 self.sample_seconds += (SMOOTHING if self.sample_seconds else 1.0) * (spent - self.sample_seconds)
             self._thin()
         except (sqlite3.Error, OSError, RuntimeError) as error:
@@ -210,7 +174,7 @@ class Keeper:
             yield from fingerprinted(new, home=self._home, since=self._began)
 
     def _thin(self) -> None:
-        for kind, thinning in self._thinning.items():
+        for kind, thinning in ((Step, self._of_steps), (TensorStats, self._of_blocks)):
             if thinning.rows > MOST[kind]:
                 column, per = EXTREMES[kind]
                 thinning.rows = self._recorder.thin(kind, column, per=per)

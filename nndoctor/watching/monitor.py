@@ -257,12 +257,11 @@ class Monitor:
         waited = self.waited - self._waited
         if self.sampling:
             self._write_samples()
-            self._batch_size = _size(self.batch)
             if self.pace.selective:  # else its state is copied in any case
                 self._draws = not torch.equal(self.random_state, torch.default_generator.get_state())
         lead = self._lead() if self._lead is not None else None
         # No `Step`, but its values in their order: this is done on every step, and a record costs more than the rest.
-        rate = math.nan if lead is None else _greatest_rate(lead.param_groups)
+        rate = math.nan if lead is None else _rate(lead.param_groups)
         self.recorder.add_step(
             (
                 OBSERVE, self.segment, self.step, self.epoch, self._whole_loss(), math.nan, rate, self._batch_size,
@@ -273,10 +272,10 @@ class Monitor:
         if self.step == 2:
             self._describe_modules()
         ended = clock()
-        own = self.own_seconds + ended - self.entered + ROW_SECONDS
-        if self.sampling:
-            own += self.recorder.sample_seconds
-        self.pace.ended(self.step - 1, seconds + ended - now, own, sampled=self.sampling)
+        if self.pace.selective:
+            own = self.own_seconds + ended - self.entered + ROW_SECONDS
+            own += self.recorder.sample_seconds if self.sampling else 0.0
+            self.pace.ended(self.step - 1, seconds + ended - now, own, sampled=self.sampling)
         self._clock = ended
         self._begin_step()
         self.settled = clock()
@@ -285,13 +284,11 @@ class Monitor:
     def _close_quickly(self, lead: Any) -> None:
         """Do what `_close_step` does, for a step that is not sampled, and begin the next one."""
         now = clock()
-        groups = lead.param_groups
-        rate = groups[0].get("lr", math.nan) if len(groups) == 1 else _greatest_rate(groups)
         seconds, waited = now - (self._clock or now), self.waited - self._waited
         self.recorder.add_step(
             (
                 OBSERVE, self.segment, self.step, self.epoch, self._loss if self._passes else math.nan, math.nan,
-                rate if type(rate) is float else float(rate), self._batch_size, self._passes, self._steps,
+                _rate(lead.param_groups), self._batch_size, self._passes, self._steps,
                 self._changed, waited, max(0.0, seconds - waited), self.loader,
             )
         )  # fmt: skip
@@ -322,7 +319,7 @@ class Monitor:
             self.recorder.add_guesses(self.segment, self.step, self._guesses)
         changed = self._sampler.changed
         self._changed = self._lead is not None if changed is None else changed
-        self._orders = self._sampler.orders
+        self._orders, self._batch_size = self._sampler.orders, _size(self.batch)
 
     def _keep(self, function: Any, args: Any, kwargs: Any, output: Any) -> None:
         if len(self.calls) < MOST_CALLS:
@@ -388,10 +385,16 @@ class Monitor:
         self.recorder.add(replace(record, segment=self.segment, step=self.step))
 
 
-def _greatest_rate(groups: Any) -> float:
+def _rate(groups: Any) -> float:
+    """Return the greatest learning rate."""
+    if len(groups) == 1:
+        rate = groups[0].get("lr", math.nan)
+        return rate if type(rate) is float else float(rate)
     return max((float(group["lr"]) for group in groups if "lr" in group), default=math.nan)
 
 
 def _size(batch: Any) -> int:
-    first = next(leaves(batch), None)
-    return int(first[1].shape[0]) if first is not None and first[1].dim() else 0
+    first = batch[0] if type(batch) in (list, tuple) and batch else batch
+    if not isinstance(first, Tensor):
+        first = next((tensor for _, tensor in leaves(batch)), None)
+    return int(first.shape[0]) if first is not None and first.dim() else 0

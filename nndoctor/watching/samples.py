@@ -26,7 +26,7 @@ SAMPLE = 256
 """Values looked at in each tensor: their std is then known to about 5 per cent."""
 MOST_MODULES = 3000
 PLAIN = (Tensor, nn.Parameter)
-STRIDED = torch.strided
+STRIDED, FLOAT = torch.strided, torch.float32
 
 
 class Column(NamedTuple):
@@ -47,6 +47,10 @@ class Taken(NamedTuple):
     step: int
     columns: tuple[Column, ...]
     pieces: tuple[Tensor, ...]
+
+
+_transformation = torch._C._functorch.peek_interpreter_stack
+"""The transformation of torch.func that runs, or None: its tensors hold no values of their own."""
 
 
 def values_of(tensor: Tensor) -> Tensor | None:
@@ -123,18 +127,28 @@ class Sampler:
 
     def activation(self, module: nn.Module, output: Any) -> None:
         """Take some of a module's output, at its first call in this step."""
-        known, order = self._modules.get(id(module)), len(self.orders)
-        if known is None or known.order != order or not known.fits(output):
-            self._new_activation(module, output, known, order)
-        elif known.name not in self.orders and not _transformed():
-            self.orders[known.name] = order
-            # Not by `copy_of`: this is done for every module in every sampled step.
+        known, orders = self._modules.get(id(module)), self.orders
+        # In one place, without a call of ours: this is done for every module in every sampled step.
+        fits = (
+            known is not None
+            and known.order == len(orders)
+            and type(output) is Tensor
+            and output.dtype is FLOAT
+            and output.layout is STRIDED
+            and output.numel() == known.numel
+            and output.is_contiguous()
+            and not output.is_meta
+        )
+        if known is None or not fits:
+            self._new_activation(module, output, known, len(orders))
+        elif known.name not in orders and _transformation() is None:
+            orders[known.name] = known.order
             piece = torch.as_strided_copy(output.detach(), known.size, known.stride)
             self._pieces.append((known.columns, piece))
 
     def _new_activation(self, module: nn.Module, output: Any, known: _Layer | None, order: int) -> None:
         name = known.name if known is not None else self.names.path(module)
-        if name in self.orders or order >= MOST_MODULES or _transformed():
+        if name in self.orders or order >= MOST_MODULES or _transformation() is not None:
             return
         self.orders[name] = order
         first = output if isinstance(output, Tensor) else next((t for _, t in leaves(output)), None)
@@ -147,14 +161,20 @@ class Sampler:
             self._modules.put(module, known)
         self._pieces.append((known.columns, values))
 
-    @torch.no_grad()
     def before(self, optimizer: Any) -> None:
         """Take gradients, and the weights that they are about to change."""
         self._stepping = held = self._held(optimizer)
-        self._join("gradient", held, [None if (g := p.grad) is None else values_of(g) for p in held.parameters])
-        self._before = held.weights()
+        with_gradients = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)  # `no_grad` itself is a dozen calls
+        try:
+            if (views := held.gradients()) is not None:
+                self._pieces.append((self._named("gradient", held, held.sizes), torch.cat(views)))
+            else:
+                self._join("gradient", held, [None if (g := p.grad) is None else values_of(g) for p in held.parameters])
+            self._before = held.weights()
+        finally:
+            torch._C._set_grad_enabled(with_gradients)
 
-    @torch.no_grad()
     def after(self, optimizer: Any) -> None:
         """Take the weights after the step, and by how much they changed."""
         before, self._before = self._before, None
@@ -163,7 +183,12 @@ class Sampler:
             return
         if before is not None and self._parameters.get(id(optimizer)) is held:
             lengths = held.lengths
-            weights = held.weights(anew=True)
+            with_gradients = torch.is_grad_enabled()
+            torch._C._set_grad_enabled(False)
+            try:
+                weights = held.weights(anew=True)
+            finally:
+                torch._C._set_grad_enabled(with_gradients)
             if weights is not None and lengths == held.lengths:
                 self._pieces.append((self._named("weight", held, lengths), weights))
                 self._pieces.append((self._named("update", held, lengths), weights - before))
@@ -173,8 +198,11 @@ class Sampler:
     def taken(self, segment: int, step: int) -> list[Taken]:
         """Return what was taken in this step, device by device."""
         devices: dict[int, list[tuple[tuple[Column, ...], Tensor]]] = {}
-        for piece in self._pieces:
-            devices.setdefault(piece[1].get_device(), []).append(piece)
+        if len({piece.get_device() for _, piece in self._pieces}) == 1:
+            devices[self._pieces[0][1].get_device()] = self._pieces
+        else:
+            for piece in self._pieces:
+                devices.setdefault(piece[1].get_device(), []).append(piece)
         return [
             Taken(segment, step, self._joined(device, [c for c, _ in found]), tuple([v for _, v in found]))
             for device, found in devices.items()
@@ -199,7 +227,8 @@ class Sampler:
         if known is None or known.ids != ids:
             prefix = self.names.numbered(optimizer)
             paths = [self.names.parameter(p) for p in parameters]
-            known = _Held(ids, [path[0] if path else f"{prefix}.{i}" for i, path in enumerate(paths)])
+            names = [path[0] if path else f"{prefix}.{i}" for i, path in enumerate(paths)]
+            known = _Held(ids, names, [parameter.shape for parameter in parameters])
             self._parameters.put(optimizer, known)
         known.parameters = parameters
         return known
@@ -228,34 +257,26 @@ class Sampler:
 class _Layer:
     """What is known of a module's output, so that the next one like it is quickly taken."""
 
-    __slots__ = ("columns", "name", "numel", "order", "plain", "size", "stride")
+    __slots__ = ("columns", "name", "numel", "order", "size", "stride")
 
     def __init__(self, name: str, order: int, column: Column, dtype: torch.dtype) -> None:
-        self.name, self.order, self.numel = name, order, column.numel
+        self.name, self.order = name, order
+        self.numel = column.numel if dtype is torch.float32 else -1
         self.columns = (column,)
-        self.plain = dtype is torch.float32
         self.size = (column.length,)
         self.stride = (_stride(column.numel) if column.numel > SAMPLE else 1,)
-
-    def fits(self, output: Any) -> bool:
-        """Whether an output is laid out as expected, on a device that is not asked for values."""
-        return (
-            type(output) is Tensor
-            and self.plain
-            and output.dtype is torch.float32
-            and output.layout is STRIDED
-            and output.numel() == self.numel
-            and output.is_contiguous()
-            and not output.is_meta
-        )
 
 
 class _Held:
     """What an optimizer holds, with all that stays the same from step to step."""
 
-    def __init__(self, ids: list[int], names: list[str]) -> None:
+    def __init__(self, ids: list[int], names: list[str], shapes: list[torch.Size]) -> None:
         self.ids = ids
         self.names = names
+        self.sizes = [min(shape.numel(), SAMPLE) for shape in shapes]
+        """What is looked at of each gradient."""
+        self._plan = [_planned(shape) for shape in shapes]
+        """Of each gradient: its shape, and of the view of it size and stride, none if it is flat and small itself."""
         self.parameters: list[Tensor] = []
         """Set anew for each look, and let go of after it."""
         self.columns: dict[str, tuple[list[int], tuple[Column, ...]]] = {}
@@ -264,7 +285,7 @@ class _Held:
         """Of the views."""
         self._weights: Tensor | None = None
         self._versions: list[int] = []
-        self._views: list[Tensor | None] = []
+        self._views: list[Tensor] = []
         self._pointers: list[int] = []
 
     def weights(self, *, anew: bool = False) -> Tensor | None:
@@ -274,21 +295,53 @@ class _Held:
         """
         versions = [p._version for p in self.parameters]
         if anew or self._weights is None or versions != self._versions:
-            known = [v for v in self._seen() if v is not None]
-            self._weights = _flat(known) if known and _devices(known) == 1 else None
+            views = self._seen()
+            self._weights = _flat(views) if views else None
             self._versions = versions
         return self._weights
 
-    def _seen(self) -> list[Tensor | None]:
-        """Return a bounded view of each parameter's values; those on a CPU are kept while the values stay in place."""
+    def gradients(self) -> list[Tensor] | None:
+        """Return a bounded view of each gradient, if all are plain ones on the CPU: the quick case."""
+        views = []
+        for parameter, (shape, size, stride) in zip(self.parameters, self._plan, strict=True):
+            gradient = parameter.grad
+            plain = (
+                type(gradient) is Tensor
+                and gradient.dtype is FLOAT
+                and gradient.is_cpu
+                and gradient.layout is STRIDED
+                and gradient.shape == shape
+                and gradient.is_contiguous()
+            )
+            if gradient is None or not plain:
+                return None
+            views.append(gradient.as_strided(size, stride) if size else gradient)
+        return views or None
+
+    def _seen(self) -> list[Tensor]:
+        """Return a bounded view of each parameter's values, none where they are on several devices.
+
+        Those on a CPU are kept while the values stay in place.
+        """
         pointers = [p.data_ptr() if type(p) in PLAIN and p.is_cpu else 0 for p in self.parameters]
         if not self._views or pointers != self._pointers:
-            self._views = [values_of(p) for p in self.parameters]
-            self._pointers, self.lengths = pointers, _lengths(self._views)
+            views = [values_of(p) for p in self.parameters]
+            self._pointers, self.lengths = pointers, _lengths(views)
+            known = [v for v in views if v is not None]
+            self._views = known if _devices(known) == 1 else []
         found = self._views
         if not all(pointers):  # on another device, empty, or a tensor of a class of its own
             self._views = []
         return found
+
+
+def _planned(shape: torch.Size) -> tuple[torch.Size | None, tuple[int, ...], tuple[int, ...]]:
+    numel = shape.numel()
+    if not numel:
+        return None, (), ()
+    if numel > SAMPLE:
+        return shape, (SAMPLE,), (_stride(numel),)
+    return (shape, (), ()) if len(shape) == 1 else (shape, (numel,), (1,))
 
 
 class _Layout(NamedTuple):
@@ -309,9 +362,3 @@ def _devices(tensors: Iterable[Tensor]) -> int:
 
 def _lengths(views: Sequence[Tensor | None]) -> list[int]:
     return [0 if v is None else v.numel() for v in views]
-
-
-def _transformed() -> bool:
-    """Whether a transformation of torch.func runs: its tensors hold no values of their own."""
-    found: bool = torch._C._functorch.peek_interpreter_stack() is not None
-    return found

@@ -335,6 +335,29 @@ def test_thinning_bounds_the_rows_and_keeps_the_extremes(tmp_path, monkeypatch):
     assert steps[-1].step > 19_000
 
 
+def test_samples_of_a_long_training_are_bounded_and_keep_their_extremes(tmp_path, monkeypatch):
+    """Also where the sizes, and with them the columns, are others in each step."""
+    monkeypatch.setitem(MOST, TensorStats, 400)
+    keeper, same = Keeper(tmp_path / FILE_NAME), Column("weight", "w", 2, 2)
+    for step in range(4_000):
+        columns = (same, Column("activation", "a", 2 + step % 5, 2))
+        values = torch.tensor([0.5, 0.25, 1.0, 0.0])
+        values[0] = 100.0 if step == 2_345 else 0.5
+        values[2] = 0.01 if step == 1 else 1000.0 if step == 3_210 else 1.0
+        keeper.add_samples([Taken(0, step, columns, (values,))])
+        if step % 50 == 0:
+            keeper.flush()
+    keeper.close()
+    rows = Recording.open(tmp_path / FILE_NAME).rows(TensorStats)
+    assert len(rows) < 1000
+    assert [row.step for row in rows] == sorted(row.step for row in rows)
+    weights, activations = ([row for row in rows if row.name == name] for name in "wa")
+    assert {row.step for row in weights if row.absmax == 100.0} == {2_345}
+    assert {row.step for row in activations if row.absmax == 1000.0} == {3_210}
+    assert {row.step for row in weights} >= {0, 1, 2, 3, 4}
+    assert all(row.numel == 2 + row.step % 5 for row in activations)
+
+
 def stats(*rows_of):
     return [TensorStats(**dict(zip(figures.FIELDS, row, strict=True))) for row in rows(rows_of)]
 
