@@ -25,6 +25,8 @@ MOST_VALUES = 4096
 SHADES = 17
 TABLE = 256
 """Numbers in a row up to which they are taken for columns of a table, which have a meaning of their own."""
+CLEARLY = 4.0
+"""Standard errors by which a covariance must be above zero."""
 SMALL_TARGET = 4
 """Times smaller than the input must a target be: a clean image beside a noisy one is no label."""
 
@@ -72,12 +74,33 @@ def _judged(column: list[list[Array]]) -> Redraw:
     flat = np.stack([np.stack([v.reshape(-1) for v in draws]) for draws in column]).astype(np.float64)
     table = len(shape) == 1 and flat.shape[-1] <= TABLE
     shades = np.quantile(flat, np.linspace(0, 1, SHADES), axis=-1)
+    kept = float("nan") if len(shape) < 2 else _kept(flat.reshape(*flat.shape[:2], *shape))
     return Redraw(
         samples=flat.shape[0],
         draws=flat.shape[1],
         values=_ratio(flat[..., :: max(1, flat.shape[-1] // MOST_VALUES)]),
         shades=float("nan") if table else _ratio(np.moveaxis(shades, 0, -1)),
+        kept=kept,
     )
+
+
+def _kept(values: Array) -> float:
+    """Return the covariance of neighbours in the mean of a sample's draws over that in single draws.
+
+    It is 1 where noise without structure is added, which has none and leaves everything in its place; where samples
+    are flipped, moved or turned, their mean is blurred. NaN where neighbours have nothing in common. `values` have the
+    shape (samples, draws, ..., length); neighbours are those along the last dimension.
+    """
+    centred = values - values.mean(axis=tuple(range(2, values.ndim)), keepdims=True)
+    single = _neighbours(centred)
+    error = single.std() / np.sqrt(single.size)
+    mean = float(single.mean())
+    return float(_neighbours(centred.mean(axis=1, keepdims=True)).mean()) / mean if mean > CLEARLY * error else np.nan
+
+
+def _neighbours(values: Array) -> Array:
+    products: Array = values[..., 1:] * values[..., :-1]
+    return products.mean(axis=tuple(range(2, values.ndim)))
 
 
 def _ratio(values: Array) -> float:

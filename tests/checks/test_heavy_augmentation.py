@@ -30,10 +30,18 @@ def test_columns_of_a_table_and_infinity() -> None:
     assert finding.evidence == ()
 
 
+def test_noise_on_values_that_stay_in_their_places() -> None:
+    """Noise in proportion to each sample's contrast leaves the distributions different from one another."""
+    [finding] = found(replace(ROW, values=15.0, shades=0.25, kept=1.02))
+    assert "15.0 times" in finding.message
+
+
 @pytest.mark.parametrize(
     "row",
     [
         pytest.param(replace(ROW, shades=0.1), id="flips and shifts"),
+        pytest.param(replace(ROW, shades=0.1, kept=0.6), id="flips and shifts, seen to move"),
+        pytest.param(replace(ROW, values=0.4, kept=1.0), id="a little noise"),
         pytest.param(replace(ROW, values=0.4), id="colours"),
         pytest.param(replace(ROW, label=False), id="denoising"),
         pytest.param(replace(ROW, samples=3), id="too few"),
