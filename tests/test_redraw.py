@@ -29,7 +29,7 @@ class Images:
         images = draw.standard_normal((40, 3, 24, 24))
         if smooth:
             for axis in (2, 3):
-                images = sum(np.roll(images, shift, axis) for shift in range(6))
+                images = np.stack([np.roll(images, shift, axis) for shift in range(6)]).sum(0)
         contrast = draw.uniform(0.3, 3.0, (40, 1, 1, 1))
         self.images = torch.tensor(contrast * images / images.std(), dtype=torch.float32)
         self.augment = augment

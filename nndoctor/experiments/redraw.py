@@ -99,8 +99,8 @@ def _kept(values: Array) -> float:
 
 
 def _neighbours(values: Array) -> Array:
-    products: Array = values[..., 1:] * values[..., :-1]
-    return products.mean(axis=tuple(range(2, values.ndim)))
+    found: Array = (values[..., 1:] * values[..., :-1]).mean(axis=tuple(range(2, values.ndim)))
+    return found
 
 
 def _ratio(values: Array) -> float:
