@@ -35,7 +35,7 @@ SCHEMA_VERSION = 2
 FILE_NAME = "recording.sqlite"
 FLUSH_SECONDS = 0.5
 BUCKETS = 100
-"""Parts of a run in each of which thinning keeps the extremes."""
+"""Parts of a run in each of which thinning keeps the extremes, unless it is asked for others."""
 
 R = TypeVar("R", bound=Record)
 
@@ -152,11 +152,13 @@ class Recorder:
         self._database.commit()
         self._flushed = time.monotonic()
 
-    def thin(self, kind: type[Record], extreme: str, *, per: Sequence[str] = (), first: int = 5) -> int:
+    def thin(
+        self, kind: type[Record], extreme: str, *, per: Sequence[str] = (), first: int = 5, parts: int = BUCKETS
+    ) -> int:
         """Drop every second recorded step of a kind; return how many rows are left.
 
         Kept are the `first` steps, the last one, and the rows that hold the least or the greatest value of the column
-        `extreme`: one pair for each combination of `per` in each of `BUCKETS` parts of the run.
+        `extreme`: one pair for each combination of `per` in each of `parts` of the run.
         """
         if self._database is None or os.getpid() != self._process:
             return 0
@@ -166,7 +168,7 @@ class Recorder:
         found = {row[0] for row in execute(f'SELECT DISTINCT step FROM "{table}"')}  # noqa: S608
         steps = sorted(found | blocks.steps() if blocks else found)
         if len(steps) > first + 2:
-            width = max(1, (steps[-1] - steps[0]) // BUCKETS)
+            width = max(1, (steps[-1] - steps[0]) // parts)
             groups = ", ".join(["segment", f"step / {width}", *_quoted(per)])
             kept = " UNION ".join(
                 f'SELECT rowid FROM (SELECT rowid, {which}("{extreme}") FROM "{table}" GROUP BY {groups})'  # noqa: S608

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from nndoctor.recording import FLUSH_SECONDS, Recorder, values_of
+from nndoctor.recording import BUCKETS, FLUSH_SECONDS, Recorder, values_of
 from nndoctor.records import Event, Placed, Record, Step, TensorStats
 from nndoctor.watching import figures
 from nndoctor.watching.evaluations import Guesses, scores
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MOST = {Step: 60_000, TensorStats: 300_000}
 """Rows of a kind beyond which every second step is dropped."""
+AGAIN = 1.5
+"""Times as many rows as the latest thinning left there must be before the next: it looks at all of them."""
+OF_EXTREMES = 0.25
+"""Share of these rows that extremes may take: with thousands of tensors they are kept of fewer parts of the run."""
 STEP_FIELDS = (
     "experiment", "segment", "step", "epoch", "loss", "score", "lr", "batch_size", "backwards", "optimizer_steps",
     "parameters_changed", "data_seconds", "compute_seconds", "loader",
@@ -175,9 +179,10 @@ class Keeper:
 
     def _thin(self) -> None:
         for kind, thinning in ((Step, self._of_steps), (TensorStats, self._of_blocks)):
-            if thinning.rows > MOST[kind]:
+            if thinning.rows > max(MOST[kind], AGAIN * thinning.left):
                 column, per = EXTREMES[kind]
-                thinning.rows = self._recorder.thin(kind, column, per=per)
+                parts = max(1, min(BUCKETS, int(OF_EXTREMES * MOST[kind]) // (2 * thinning.width)))
+                thinning.rows = thinning.left = self._recorder.thin(kind, column, per=per, parts=parts)
                 thinning.stride *= 2
 
 

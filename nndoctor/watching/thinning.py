@@ -32,6 +32,10 @@ class Thinning:
         self.stride = 1
         self.rows = 0
         """In the recording, as far as is known."""
+        self.left = 0
+        """Of these, after the latest thinning."""
+        self.width = 1
+        """Rows of one step, at most."""
         self._seen = 0
         self._step = -1
         self._taken = True
@@ -81,6 +85,7 @@ class OfBlocks(Thinning):
     def take(self, blocks: list[Block]) -> tuple[list[Block], list[Row]]:
         """Return the blocks to write now, and single rows out of those left out."""
         rows: list[Row] = []
+        self.width = max([self.width, *(len(block.columns) for block in blocks)])
         if self.stride > 1:
             kept: list[list[int]] = [[] for _ in blocks]
             places = sorted((place, n, i) for n, block in enumerate(blocks) for i, place in enumerate(block.places))

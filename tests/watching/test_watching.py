@@ -358,6 +358,22 @@ def test_samples_of_a_long_training_are_bounded_and_keep_their_extremes(tmp_path
     assert all(row.numel == 2 + row.step % 5 for row in activations)
 
 
+def test_thousands_of_tensors_are_thinned_now_and_then_and_to_the_end(tmp_path, monkeypatch):
+    """A part of the run is then a few steps: with an extreme of each tensor in each nothing could be dropped."""
+    monkeypatch.setitem(MOST, TensorStats, 3_000)
+    thinned, thin = [], Recorder.thin
+    monkeypatch.setattr(Recorder, "thin", lambda *a, **k: thinned.append(thin(*a, **k)) or thinned[-1])
+    keeper, columns = Keeper(tmp_path / FILE_NAME), tuple(Column("weight", f"w{n}", 2, 2) for n in range(100))
+    for step in range(0, 10_000, 20):
+        keeper.add_samples([Taken(0, step, columns, (torch.full((200,), 1.0 + step % 7),))])
+        keeper.flush()
+    keeper.close()
+    rows = Recording.open(tmp_path / FILE_NAME).rows(TensorStats)
+    assert 1_000 < len(rows) < 4_000
+    assert len(thinned) < 12
+    assert len({row.step for row in rows if row.step > 8_000}) > 1
+
+
 def stats(*rows_of):
     return [TensorStats(**dict(zip(figures.FIELDS, row, strict=True))) for row in rows(rows_of)]
 
