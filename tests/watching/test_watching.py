@@ -362,7 +362,12 @@ def test_thousands_of_tensors_are_thinned_now_and_then_and_to_the_end(tmp_path, 
     """A part of the run is then a few steps: with an extreme of each tensor in each nothing could be dropped."""
     monkeypatch.setitem(MOST, TensorStats, 3_000)
     thinned, thin = [], Recorder.thin
-    monkeypatch.setattr(Recorder, "thin", lambda *a, **k: thinned.append(thin(*a, **k)) or thinned[-1])
+
+    def counted(*args, **kwargs):
+        thinned.append(thin(*args, **kwargs))
+        return thinned[-1]
+
+    monkeypatch.setattr(Recorder, "thin", counted)
     keeper, columns = Keeper(tmp_path / FILE_NAME), tuple(Column("weight", f"w{n}", 2, 2) for n in range(100))
     for step in range(0, 10_000, 20):
         keeper.add_samples([Taken(0, step, columns, (torch.full((200,), 1.0 + step % 7),))])
