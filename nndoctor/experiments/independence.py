@@ -16,7 +16,7 @@ from torch import Tensor
 from nndoctor.experiments.calls import difference, numbers, outputs, results, set_mode, undisturbed
 from nndoctor.feeds.state import RandomState
 from nndoctor.feeds.tree import leaves, replaced
-from nndoctor.fingerprint import is_order
+from nndoctor.fingerprint import is_order, row_hashes
 from nndoctor.records import Independence
 
 if TYPE_CHECKING:
@@ -112,7 +112,28 @@ def _judged(row: Independence, call: Call, arguments: tuple[Any, Any], tensor: T
         return row
     taken = run(_another(tensor, row.input_dim, everything=False))
     ways = [_compared(row, b, a) for b, a in zip(_arranged(given, row), _arranged(taken, row), strict=False)]
+    if any(_reordered(t, given, row.batch_size) for _, t in leaves(arguments)):
+        ways.append(_compared(row, *_matched(_arranged(given, row)[0], _arranged(taken, row)[0])))
     return min(ways, key=lambda way: way.mixed if way.mixed >= 0 else math.inf)
+
+
+def _reordered(tensor: Tensor, returned: list[Tensor], size: int) -> bool:
+    """Whether a model hands out what it was given (labels) with its rows in another order."""
+    alike = [t for t in returned if t.dim() and len(t) == size and t.shape == tensor.shape and t.dtype == tensor.dtype]
+    return any(not torch.equal(t, tensor) and sorted(row_hashes(t)) == sorted(row_hashes(tensor)) for t in alike)
+
+
+def _matched(
+    before: list[Tensor | None], after: list[Tensor | None]
+) -> tuple[list[Tensor | None], list[Tensor | None]]:
+    """Put beside each row of the outputs the one that is nearest to it, and first the row that none is near to."""
+    pairs = [(b, a) for b, a in zip(before, after, strict=True) if b is not None and a is not None]
+    if not pairs or any(b.shape != a.shape for b, a in pairs):
+        return before, after
+    one, other = (torch.cat(side, dim=1) for side in zip(*pairs, strict=True))
+    gaps, nearest = torch.cdist(one, other, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1)
+    first = gaps.argsort(descending=True)
+    return [one[first]], [other[nearest[first]]]
 
 
 def _arranged(tensors: list[Tensor], row: Independence) -> list[list[Tensor | None]]:

@@ -105,3 +105,15 @@ for x, y in DataLoader(data, batch_size=12):
 def test_rows_that_come_out_in_an_order_of_the_model(record: Any, returned: str, *, mixes: bool) -> None:
     [row] = record(SORTS.replace("RETURNED", returned), steps=6, budget=2.0).rows(Independence)
     assert (row.mixed > 0) is mixes
+
+
+LABELS = SORTS.replace("forward(self, x)", "forward(self, x, y)").replace("model(x)", "model(x, y)")
+
+
+@pytest.mark.parametrize(
+    ("returned", "mixes"),
+    [("out, y[order]", False), ("out, y", True), ("out + out.roll(1, 0), y[order]", True)],
+)
+def test_rows_that_come_out_beside_their_labels(record: Any, returned: str, *, mixes: bool) -> None:
+    rows = record(LABELS.replace("RETURNED", returned), steps=6, budget=2.0).rows(Independence)
+    assert (next(row for row in rows if row.leaf == "0.0").mixed > 0) is mixes
