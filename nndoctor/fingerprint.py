@@ -48,6 +48,13 @@ def row_hashes(tensor: Tensor) -> list[bytes]:
     return [hashlib.blake2b(row.tobytes(), digest_size=12).digest() for row in rows]
 
 
+def is_order(tensor: Tensor, size: int) -> bool:
+    """Whether a tensor names each of `size` rows once."""
+    if tensor.shape != (size,) or tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        return False
+    return torch.equal(tensor.sort().values, torch.arange(size, device=tensor.device, dtype=tensor.dtype))
+
+
 def _bytes(tensor: Tensor) -> bytes:
     plain = tensor.detach().cpu().contiguous()
     if plain.dtype == torch.bfloat16:

@@ -47,7 +47,7 @@ from nndoctor.probes.losses import LOSS_FUNCTIONS, Losses
 from nndoctor.probes.modules import ACTIVATIONS, Modules
 from nndoctor.probes.norms import Norms
 from nndoctor.probes.own_targets import ANSWERS, OwnTargets
-from nndoctor.probes.pairs import Pairs
+from nndoctor.probes.pairs import MOVERS, Pairs
 from nndoctor.probes.parameters import Parameters
 from nndoctor.probes.practice import DROPOUT_FUNCTIONS, Practice
 from nndoctor.probes.rank_evaluations import RankEvaluations
@@ -123,7 +123,7 @@ class Patient:
         self.session.listen(Broadcasts(self.session, self.conductor, self.batches))
         self.conductor.interesting = (
             LOSS_FUNCTIONS | ACTIVATIONS | DROPOUT_FUNCTIONS | ANSWERS | OPERATIONS.keys() | POOLS | ADDITIONS
-        ) | SOFTMAX_FUNCTIONS
+        ) | (SOFTMAX_FUNCTIONS | MOVERS)
         speed = Speed(self.session, self.conductor)
         self.session.listen(speed)
         self.conductor.on_compiled = speed.compiled

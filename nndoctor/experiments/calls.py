@@ -59,10 +59,19 @@ def set_mode(root: nn.Module, *, training: bool) -> None:
 
 def outputs(root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], seed: RandomState) -> list[Tensor]:
     """Return the floating-point tensors that a call gives, with the same random numbers every time."""
+    return numbers(results(root, args, kwargs, seed))
+
+
+def results(root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], seed: RandomState) -> list[Tensor]:
+    """Return all tensors that a call gives, with the same random numbers every time."""
     seed.restore()
     with torch.no_grad():
-        result = root(*args, **kwargs)
-    return [tensor.detach().float() for _, tensor in leaves(result) if tensor.is_floating_point()]
+        return [tensor.detach() for _, tensor in leaves(root(*args, **kwargs))]
+
+
+def numbers(tensors: list[Tensor]) -> list[Tensor]:
+    """Return the floating-point ones."""
+    return [tensor.float() for tensor in tensors if tensor.is_floating_point()]
 
 
 def difference(one: list[Tensor], other: list[Tensor]) -> float:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from nndoctor.experiments.calls import difference, outputs, set_mode, undisturbed
+from nndoctor.experiments.calls import difference, numbers, outputs, results, set_mode, undisturbed
 from nndoctor.feeds.state import RandomState
 from nndoctor.feeds.tree import leaves, replaced
+from nndoctor.fingerprint import is_order, row_hashes
 from nndoctor.records import Independence
 
 if TYPE_CHECKING:
@@ -97,18 +98,56 @@ def _judged(row: Independence, call: Call, arguments: tuple[Any, Any], tensor: T
 
     def run(changed: Tensor) -> list[Tensor]:
         args, kwargs = replaced(arguments, lambda path, t: changed if path == row.leaf else t)
-        return outputs(call.module, args, kwargs, seed)
+        return results(call.module, args, kwargs, seed)
 
-    base = run(tensor)
+    given = run(tensor)
+    base = numbers(given)
     if not base or not all(bool(torch.isfinite(t).all()) for t in base):
         return replace(row, why="the output is not finite, or no tensor")
-    if difference(run(tensor), base) != 0.0:
+    if difference(numbers(run(tensor)), base) != 0.0:
         return replace(row, why="the output differs from call to call")
-    row = replace(row, depends=difference(run(_another(tensor, row.input_dim, everything=True)), base) != 0.0)
+    other = numbers(run(_another(tensor, row.input_dim, everything=True)))
+    row = replace(row, depends=difference(other, base) != 0.0)
     if whole:
         return row
-    before = [_by_sample(t, row.batch_size) for t in base]
-    after = [_by_sample(t, row.batch_size) for t in run(_another(tensor, row.input_dim, everything=False))]
+    taken = run(_another(tensor, row.input_dim, everything=False))
+    ways = [_compared(row, b, a) for b, a in zip(_arranged(given, row), _arranged(taken, row), strict=False)]
+    if any(_reordered(t, given, row.batch_size) for _, t in leaves(arguments)):
+        ways.append(_compared(row, *_matched(_arranged(given, row)[0], _arranged(taken, row)[0])))
+    return min(ways, key=lambda way: way.mixed if way.mixed >= 0 else math.inf)
+
+
+def _reordered(tensor: Tensor, returned: list[Tensor], size: int) -> bool:
+    """Whether a model hands out what it was given (labels) with its rows in another order."""
+    alike = [t for t in returned if t.dim() and len(t) == size and t.shape == tensor.shape and t.dtype == tensor.dtype]
+    return any(not torch.equal(t, tensor) and sorted(row_hashes(t)) == sorted(row_hashes(tensor)) for t in alike)
+
+
+def _matched(
+    before: list[Tensor | None], after: list[Tensor | None]
+) -> tuple[list[Tensor | None], list[Tensor | None]]:
+    """Put beside each row of the outputs the one that is nearest to it, and first the row that none is near to."""
+    pairs = [(b, a) for b, a in zip(before, after, strict=True) if b is not None and a is not None]
+    if not pairs or any(b.shape != a.shape for b, a in pairs):
+        return before, after
+    one, other = (torch.cat(side, dim=1) for side in zip(*pairs, strict=True))
+    gaps, nearest = torch.cdist(one, other, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1)
+    first = gaps.argsort(descending=True)
+    return [one[first]], [other[nearest[first]]]
+
+
+def _arranged(tensors: list[Tensor], row: Independence) -> list[list[Tensor | None]]:
+    """Return the outputs by sample, and put back as well where the model also returns an order of the batch.
+
+    Rows sorted by length come out in that order, with the index that sorted them or the one that puts them back.
+    """
+    found = [_by_sample(t, row.batch_size) for t in numbers(tensors)]
+    order = next((t for t in tensors if is_order(t, row.batch_size)), None)
+    indices = [] if order is None else [order.argsort(), order]
+    return [found, *([None if t is None else t[index] for t in found] for index in indices)]
+
+
+def _compared(row: Independence, before: list[Tensor | None], after: list[Tensor | None]) -> Independence:
     pairs = [
         (a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None and a.shape == b.shape
     ]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nndoctor.feeds.tree import leaves
-from nndoctor.fingerprint import row_hashes
+from nndoctor.fingerprint import is_order, row_hashes
 from nndoctor.places import user_place
 from nndoctor.probes import graph
 from nndoctor.records import OBSERVE, RowOrder
@@ -21,6 +21,7 @@ from nndoctor.session import Call, Listener, Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from nndoctor.conductor import Conductor
     from nndoctor.probes.batches import Batches
@@ -34,6 +35,8 @@ REORDER = ("Index", "Gather", "Sort", "Flip", "Roll", "Take", "Topk")
 """How the backward nodes begin of what puts rows in another order."""
 LAYERS = ("Addmm", "Mm", "Bmm", "Convolution", "Linear")
 """How those of layers begin: what is behind the nearest of them belongs to the model."""
+MOVERS = frozenset({"__getitem__", "index_select", "gather", "take_along_dim", "roll", "flip"})
+"""Functions that put the rows of one tensor in another order."""
 FEW_ROWS = 4
 """Of which little can be told."""
 
@@ -47,6 +50,8 @@ class Pairs(Listener):
         self.batches = batches
         self._places: list[Tensor | None] = []
         """By input of the models: the row of the batch that each of its rows is; None where that is not known."""
+        self._orders: list[Tensor] = []
+        """In which models put rows, or the loop those that came out of one: the targets may well be put in it, too."""
         self._rows: list[RowOrder] = []
 
     def outer_call(self, call: Call) -> None:
@@ -57,6 +62,23 @@ class Pairs(Listener):
             given = self._given(tensor)
             if given is not None:
                 self._places.append(_places(given, rows(tensor)))
+
+    def op_done(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """See in which order rows are put on their way through the models."""
+        if name not in MOVERS or not isinstance(output, Tensor) or not self._looks():
+            return
+        given = args[0] if args else None
+        if not isinstance(given, Tensor) or given.shape != output.shape:
+            return
+        if given.grad_fn is None and not self._in_a_model():
+            return
+        order = _order(given, (*args[1:], *kwargs.values()), output)
+        if order is not None:
+            self._orders.append(order)
+
+    def _in_a_model(self) -> bool:
+        stack = self.session.stack
+        return bool(stack) and next(stack[0].module.parameters(), None) is not None
 
     def target(self, tensor: Tensor, predictions: Sequence[Tensor]) -> None:
         """See which rows a loss gets as the target of predictions; those must be in the order of the model's."""
@@ -74,11 +96,11 @@ class Pairs(Listener):
         if not same_rows(given, taken):
             return
         file, line, function = user_place()
-        expected = given[first]
+        expected = [given[first], *(given[first[order]] for order in self._orders if len(order) == len(first))]
         self._rows.append(
             RowOrder(
                 samples=len(given),
-                own=int((expected == taken).all(dim=1).sum()),
+                own=max(int((each == taken).all(dim=1).sum()) for each in expected),
                 by_chance=_by_chance(given),
                 file=file,
                 line=line,
@@ -94,7 +116,7 @@ class Pairs(Listener):
 
     def new_data(self) -> None:
         """What ran before is no part of a training step."""
-        self._places, self._rows = [], []
+        self._places, self._orders, self._rows = [], [], []
 
     def _looks(self) -> bool:
         session = self.session
@@ -124,6 +146,15 @@ def _places(given: Tensor, taken: Tensor | None) -> Tensor | None:
     known = {key: place for place, key in enumerate(row_hashes(given))}
     found = [known.get(key, -1) for key in row_hashes(taken)]
     return torch.tensor(found) if len(known) == len(given) and sorted(found) == list(range(len(given))) else None
+
+
+def _order(given: Tensor, arguments: Sequence[Any], output: Tensor) -> Tensor | None:
+    """Return the order that a function put all rows in, by the index it was given or else by the rows."""
+    index = next((a for a in arguments if isinstance(a, Tensor)), None)
+    if index is not None and given.dim() and is_order(index, len(given)):
+        return index.detach().cpu().long()
+    found, taken = rows(given), rows(output)
+    return None if found is None else _places(found, taken)
 
 
 def same_rows(given: Tensor, taken: Tensor) -> bool:

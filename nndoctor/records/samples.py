@@ -59,7 +59,8 @@ class RowOrder(Placed):
     """One target of a loss in a training step of `observe` that holds the rows of the batch's target, in any order.
 
     Only where the rows of all that went into models could be told as well. Of `samples` rows, `own` stood where the
-    input of their own sample stood; `by_chance` is the share that would in a random order. The place is the loss's.
+    input of their own sample stood, or where a model had put it; `by_chance` is the share that would in a random order.
+    The place is the loss's.
     """
 
     samples: int = 0

@@ -34,6 +34,10 @@ def test_finds_parameters_that_the_optimizer_moves():
         pytest.param(ran(split="validation"), id="validation"),
         pytest.param(ran(type="Dropout"), id="no statistics"),
         pytest.param(Parameter(name="ema.w", requires_grad=False, changed=True, steps=40), id="average of weights"),
+        pytest.param(
+            Parameter(name="d.w", requires_grad=False, changed=True, optimizer="Adam#0", steps=9, reached=9),
+            id="frozen for a part of each step",
+        ),
     ],
 )
 def test_is_silent(row):

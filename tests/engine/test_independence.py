@@ -69,3 +69,51 @@ def test_targets_in_a_list_of_samples(record: Any, enters: str, depends: bool) -
     assert not row.why
     assert math.isnan(row.mixed)
     assert not row.from_loader
+
+
+SORTS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 16), nn.Linear(16, 2)
+
+    def forward(self, x):
+        order = x[:, 0].argsort()
+        out = self.last(F.relu(self.first(x[order])))
+        return RETURNED
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for x, y in DataLoader(data, batch_size=12):
+    out = model(x)
+    optimizer.zero_grad()
+    (out if isinstance(out, torch.Tensor) else out[0]).pow(2).mean().backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("returned", "mixes"),
+    [
+        ("out, order", False),
+        ("out, order.argsort()", False),
+        ("out", True),
+        ("out + out.roll(1, 0), order", True),
+        ("out, x[:, 1].argsort()", True),
+    ],
+)
+def test_rows_that_come_out_in_an_order_of_the_model(record: Any, returned: str, *, mixes: bool) -> None:
+    [row] = record(SORTS.replace("RETURNED", returned), steps=6, budget=2.0).rows(Independence)
+    assert (row.mixed > 0) is mixes
+
+
+LABELS = SORTS.replace("forward(self, x)", "forward(self, x, y)").replace("model(x)", "model(x, y)")
+
+
+@pytest.mark.parametrize(
+    ("returned", "mixes"),
+    [("out, y[order]", False), ("out, y", True), ("out + out.roll(1, 0), y[order]", True)],
+)
+def test_rows_that_come_out_beside_their_labels(record: Any, returned: str, *, mixes: bool) -> None:
+    rows = record(LABELS.replace("RETURNED", returned), steps=6, budget=2.0).rows(Independence)
+    assert (next(row for row in rows if row.leaf == "0.0").mixed > 0) is mixes

@@ -182,6 +182,38 @@ def test_which_rows_a_loss_gets(record: Record, body: str, own: float | None) ->
     assert share == own or abs(share - own) < 0.25 < own < 1
 
 
+SORTS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 16), nn.Linear(16, 2)
+
+    def forward(self, x):
+        order = x[:, 0].argsort()
+        return self.last(F.relu(BODY)), order
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for x, y in DataLoader(data, batch_size=12):
+    out, order = model(x)
+    loss = F.cross_entropy(out, TARGET)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+BODIES = ["self.first(x[order])", "self.first(x)[order]", "self.first(x).index_select(0, order)"]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize(("target", "right"), [("y[order]", True), ("y.roll(1, 0)", False)])
+def test_a_model_that_sorts_its_rows(record: Record, body: str, target: str, *, right: bool) -> None:
+    rows = record(SORTS.replace("BODY", body).replace("TARGET", target)).rows(RowOrder)
+    assert len(rows) >= 3
+    assert all(row.own == row.samples for row in rows) is right
+
+
 INNER = """
 model = nn.Linear(6, 2)
 fast = [p for p in model.parameters()]

@@ -50,7 +50,8 @@ def labels_mismatched(
     data sets, and reports it if the target is that of the same index for less than `right` of them. Where the rows of a
     batch reach the model and the loss with their values as they were, reports a loop that put the targets in another
     order than the inputs, in `right` of the steps and with no other loss in which they are in order. So it does where
-    the targets are next tokens, and `elsewhere` of the rows have those of another row of the batch.
+    the targets are next tokens, and `elsewhere` of the rows have those of another row of the batch. Targets in an order
+    in which the model itself puts its rows (by length, to pack them) are right.
 
     ## Why is this bad?
     The network is taught at random. On a small data set it learns the wrong labels by heart, and the training loss

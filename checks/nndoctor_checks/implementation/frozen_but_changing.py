@@ -23,7 +23,7 @@ def frozen_but_changing(
     Reports BatchNorm layers whose weights were loaded and are frozen (`requires_grad=False`), and that run in train
     mode in the training steps, so that their running statistics change; and frozen parameters that an optimizer holds
     and whose value changed. Frozen copies that the script itself updates (averages of weights, target networks) are
-    held by no optimizer and not accused.
+    held by no optimizer and not accused, nor are parameters that are frozen for a part of each step only.
 
     ## Why is this bad?
     `requires_grad=False` stops the gradient only. The running mean and variance of BatchNorm follow every batch in
@@ -70,7 +70,8 @@ def frozen_but_changing(
             names=names,
             evidence=(Measure("calls in train mode", calls, "0"),),
         )
-    moved = [p for p in frozen if p.optimizer and p.changed and p.steps > 0]
+    # What a loss led to in some step was frozen for a while only: for the sampling, or for the other network's turn.
+    moved = [p for p in frozen if p.optimizer and p.changed and p.steps > 0 and p.reached == 0]
     if moved:
         names = tuple(p.name for p in moved)
         yield Finding(
