@@ -262,10 +262,10 @@ def choose_pairs(count: int, native: Mapping[str, Native], seed: int = 0) -> lis
     draw = random.Random(seed)  # noqa: S311 - a repeatable choice
     draw.shuffle(pairs)
     chosen: list[Mutant] = []
-    for pair in pairs:
+    for number, pair in enumerate(pairs):
         if len(chosen) == count:
             break
-        base = bases[len(chosen) % len(bases)]
+        base = bases[number % len(bases)]  # by its own number: what is left out shifts no other pair to another program
         used = [name for mutant in chosen for name in mutant.operators]
         if OPERATORS[pair[0]].accepts & OPERATORS[pair[1]].accepts or set(pair) & set(used) or set(pair) in ONE_FAULT:
             continue
