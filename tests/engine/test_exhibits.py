@@ -75,7 +75,7 @@ def test_distributions_are_of_the_first_and_the_last_sampled_step(record: Callab
 def test_a_fault_in_keeping_a_target_leaves_the_losses_alone(
     record: Callable[..., Recording], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_self: object, _tensor: object) -> None:
+    def broken(_self: object, _tensor: object, _predictions: object) -> None:
         raise ValueError("no room")
 
     monkeypatch.setattr(Samples, "target", broken)
