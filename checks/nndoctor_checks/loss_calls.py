@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from nndoctor.backward_nodes import head
 from nndoctor.records import OBSERVE, TRAIN, LossCall
 from nndoctor_checks.observed import observed
 
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from nndoctor import Recording
-
-LAYER_NODES = ("Addmm", "Mm", "Mv", "Bmm", "Baddbmm", "Addbmm", "Conv", "Cudnn", "Miopen", "Mkldnn", "Linear", "Embed")
-"""How the backward nodes of layers with weights begin: what lies behind the first of them is not the loss's input."""
 
 BROKEN_LOSS_SYMPTOMS = (
     "cannot-overfit-batch",
@@ -45,16 +43,6 @@ def training_calls(
 def place(call: LossCall) -> tuple[str, int, str, str]:
     """Return what tells one loss of the program from another, in every experiment."""
     return (call.file, call.line, call.function, call.module)
-
-
-def head(graph: Sequence[str]) -> tuple[str, ...]:
-    """Return the backward nodes between the loss and the last layer with weights, nearest first."""
-    nodes: list[str] = []
-    for node in graph:
-        if node.startswith(LAYER_NODES):
-            break
-        nodes.append(node)
-    return tuple(nodes)
 
 
 def through(calls: Sequence[LossCall], operations: tuple[str, ...]) -> bool:

@@ -6,12 +6,12 @@ were, each can be told to be which.
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from nndoctor.backward_nodes import head
 from nndoctor.feeds.tree import leaves
 from nndoctor.fingerprint import is_order, row_hashes
 from nndoctor.places import user_place
@@ -33,8 +33,6 @@ COLUMNS = 64
 """Values of a row that are compared."""
 REORDER = ("Index", "Gather", "Sort", "Flip", "Roll", "Take", "Topk")
 """How the backward nodes begin of what puts rows in another order."""
-LAYERS = ("Addmm", "Mm", "Bmm", "Convolution", "Linear")
-"""How those of layers begin: what is behind the nearest of them belongs to the model."""
 MOVERS = frozenset({"__getitem__", "index_select", "gather", "take_along_dim", "roll", "flip"})
 """Functions that put the rows of one tensor in another order."""
 FEW_ROWS = 4
@@ -171,8 +169,8 @@ def remapped(given: Tensor, taken: Tensor) -> bool:
 
 def _reordered(prediction: Tensor) -> bool:
     """Whether rows were put in another order after the model, as a loss of ranks does with those of its target, too."""
-    outside = takewhile(lambda node: not node.startswith(LAYERS), graph.chain(prediction))
-    return any(node.startswith(REORDER) for node in outside)
+    # What is behind the nearest layer belongs to the model.
+    return any(node.startswith(REORDER) for node in head(graph.chain(prediction)))
 
 
 def _by_chance(given: Tensor) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check
+from nndoctor.backward_nodes import head
 from nndoctor.records import LossCall, SoftmaxCall
-from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, head, training_calls
+from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, training_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Quote, Recording, Severity, Skip, SourceLine, check, names_shown
+from nndoctor.backward_nodes import head
 from nndoctor.records import OVERFIT, TRAIN, VALIDATION, Batch, Event, Labels, LossCall
 from nndoctor_checks.label_streams import representative, streams
-from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, head, place, training_calls
+from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, place, training_calls
 from nndoctor_checks.observed import observed
 
 if TYPE_CHECKING:

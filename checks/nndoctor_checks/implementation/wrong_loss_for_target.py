@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, SourceLine, check
+from nndoctor.backward_nodes import head
 from nndoctor.records import Batch, LossCall, Step
-from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, head, training_calls
+from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, training_calls
 from nndoctor_checks.observed import observed
 
 if TYPE_CHECKING:
