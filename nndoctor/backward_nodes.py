@@ -1,4 +1,4 @@
-"""Names of autograd's backward nodes, as the recording keeps them: what stands between a tensor and the nearest layer."""
+"""Names of autograd's backward nodes, as the recording keeps them: what stands before the nearest layer."""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from nndoctor.backward_nodes import layer
 from nndoctor.places import user_place
+from nndoctor.probes import graph
 from nndoctor.records import OBSERVE, SoftmaxCall
 from nndoctor.session import Listener, Session
 
@@ -19,6 +21,8 @@ SOFTMAXES = frozenset({"softmax", "log_softmax"})
 PRODUCTS = frozenset({"matmul", "__matmul__", "bmm"})
 FOLLOWED = frozenset({"dropout", "to", "type_as", "contiguous"})
 """What attention weights go through on their way to the product, and stay in their places."""
+BATCHED = ("Bmm", "Baddbmm")
+"""How the backward nodes of a product of two batches of matrices begin."""
 SOFTMAX_FUNCTIONS = SOFTMAXES | PRODUCTS | FOLLOWED
 """Every function that this probe wants to hear of."""
 
@@ -66,6 +70,7 @@ class Softmaxes(Listener):
             batch_dim=sizes[0] if sizes[:1] == [0] and len(sizes) == 1 else -1,
             batch_size=size,
             batch_from_loader=self.conductor.feed == "loader",
+            scores=layer(graph.chain(output)).startswith(BATCHED),
             file=file,
             line=line,
         )

@@ -137,7 +137,8 @@ class SoftmaxCall(Placed):
     `batch_dim` is the dimension that holds the samples of the batch, -1 where it is not certain. `count` is how often
     this place called it. `name` is the module path with the function (`attention.softmax`). `summed_dim` is the
     dimension that a matrix product sums over in which the result is a factor, as it is or after a dropout; -1 where
-    there was none.
+    there was none. `scores`: what it normalises came out of a product of two batches of matrices, as that of queries
+    and keys does.
     """
 
     KEY: ClassVar[tuple[str, ...]] = ("segment", "name", "file", "line", "dim")
@@ -151,6 +152,7 @@ class SoftmaxCall(Placed):
     batch_from_loader: bool = False
     count: int = 0
     summed_dim: int = -1
+    scores: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,7 @@ def test_one_fault_is_told_once() -> None:
     [_] = softmax_wrong_dim(Recording.of([CALL, replace(TOKENS, line=10), NLL]))
 
 
-ATTENTION = replace(CALL, name="attn.softmax", shape=(32, 4, 17, 17), dim=2, summed_dim=3)
+ATTENTION = replace(CALL, name="attn.softmax", shape=(32, 4, 17, 17), dim=2, summed_dim=3, scores=True)
 
 
 def test_attention_in_which_the_queries_are_chosen_from() -> None:
@@ -87,6 +87,17 @@ def test_attention_in_which_the_queries_are_chosen_from() -> None:
         assert softmax_wrong_dim(Recording.of([fine])) == []
 
 
+def test_a_matrix_that_spreads_what_it_is_given() -> None:
+    """The topics of a mixture, or transitions between states: each row is a distribution, the sum goes over rows."""
+    topics = replace(CALL, name="softmax", shape=(8, 200), dim=1, batch_dim=-1, summed_dim=0)
+    transitions = replace(ATTENTION, scores=False)
+    assert softmax_wrong_dim(Recording.of([topics, transitions])) == []
+
+
+def test_attention_beside_a_softmax_over_the_batch_is_told_as_well() -> None:
+    assert len(softmax_wrong_dim(Recording.of([CALL, ATTENTION]))) == 2
+
+
 @pytest.mark.parametrize(
     ("call", "loss"),
     [
@@ -96,6 +107,7 @@ def test_attention_in_which_the_queries_are_chosen_from() -> None:
         pytest.param(TOKENS, replace(NLL, graph=("MulBackward0", "LogSoftmaxBackward0")), id="weighted: focal loss"),
         pytest.param(TOKENS, replace(NLL, input_shape=(64, 10)), id="another loss"),
         pytest.param(TOKENS, replace(NLL, function="kl_div"), id="no loss of classes"),
+        pytest.param(replace(TOKENS, shape=(64, 64)), replace(NLL, input_shape=(64, 64)), id="contrastive: both ways"),
     ],
 )
 def test_a_normalised_loss_is_left_alone(call: SoftmaxCall, loss: LossCall) -> None:

@@ -49,3 +49,14 @@ def test_what_is_normalised_and_what_is_summed(record: Record, context: str, dim
     rows = record(ATTENTION.format(context=context)).rows(SoftmaxCall)
     assert dims in {(row.dim, row.summed_dim) for row in rows}
     assert all(row.count == 8 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("context", "scores"),
+    [
+        ("scores.mul(0.5).masked_fill(scores < -9, -9).softmax(-1) @ v", True),
+        ("(q * k).softmax(-1) * v", False),
+    ],
+)
+def test_scores_are_what_a_product_of_queries_and_keys_gives(record: Record, context: str, *, scores: bool) -> None:
+    assert {row.scores for row in record(ATTENTION.format(context=context)).rows(SoftmaxCall)} == {scores}

@@ -10,7 +10,7 @@ from nndoctor.records import LossCall, SoftmaxCall
 from nndoctor_checks.loss_calls import BROKEN_LOSS_SYMPTOMS, training_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 LAYOUT = ("View", "UnsafeView", "Reshape", "Transpose", "Permute", "TBackward", "Squeeze", "Unsqueeze", "Clone")
 """How the backward nodes begin of what changes the layout of a tensor, and no value."""
@@ -36,9 +36,10 @@ def softmax_wrong_dim(
     dimensions. A warning if the batch does not come from a DataLoader. A square of similarities between samples
     (contrastive learning normalises both ways) is left alone, and so is a single vector of weights. Where the samples
     stand in several dimensions, or were joined with the positions of a sequence, it is reported if what a log_softmax
-    returned went straight into `nll_loss` and the probabilities of the classes did not sum to 1 there. Weights that
-    enter a matrix product as they are (attention), and sum to 1 over another dimension than the product sums over, are
-    a warning.
+    returned went straight into `nll_loss` and the probabilities of the classes did not sum to 1 there. Attention is a
+    warning if its weights, made of a product of queries and keys, enter the product with the values as they are and sum
+    to 1 over another dimension than that product sums over. Other matrices that were normalised (transitions, topics)
+    may spread what they are given instead, and are left alone.
 
     ## Why is this bad?
     The probabilities of one sample then do not sum to 1; those of one class over the batch do. The samples compete with
@@ -63,18 +64,10 @@ def softmax_wrong_dim(
     ## References
     - [PyTorch, softmax](https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html)
     """
-    found = False
-    for row in run.rows(SoftmaxCall):
-        if not (0 <= row.dim == row.batch_dim < len(row.shape)) or len(row.shape) < 2:
-            continue
-        size = row.shape[row.dim]
-        if size < min_batch or row.batch_size not in (0, size):
-            continue  # not as long as the batch after all
-        if any(other == size for i, other in enumerate(row.shape) if i != row.dim) and len(row.shape) == 2:
-            continue
-        name = row.name or row.function
+    over_the_batch = [row for row in run.rows(SoftmaxCall) if _over_the_batch(row, min_batch)]
+    for row in over_the_batch:
+        size, name = row.shape[row.dim], row.name or row.function
         right = "1" if len(row.shape) == 2 else "-1"
-        found = True
         yield Finding(
             message=f"`{name}` normalises over dimension {row.dim} of a tensor of shape {row.shape}: that dimension "
             f"holds the {size} samples of the batch.",
@@ -88,9 +81,21 @@ def softmax_wrong_dim(
             severity=None if row.batch_from_loader else Severity.WARNING,
             certain=row.batch_from_loader,
         )
-    if not found:
+    if not over_the_batch:
         yield from _not_over_classes(run)
-        yield from _not_summed(run)
+    yield from _not_summed([row for row in run.rows(SoftmaxCall) if row not in over_the_batch])
+
+
+def _over_the_batch(row: SoftmaxCall, min_batch: int) -> bool:
+    if not (0 <= row.dim == row.batch_dim < len(row.shape)) or len(row.shape) < 2:
+        return False
+    size = row.shape[row.dim]
+    return size >= min_batch and row.batch_size in (0, size) and not _square(row.shape)
+
+
+def _square(shape: Sequence[int]) -> bool:
+    """Whether all is compared with all: that is normalised both ways on purpose."""
+    return len(shape) == 2 and shape[0] == shape[1]
 
 
 def _not_over_classes(run: Recording) -> Iterator[Finding]:
@@ -99,8 +104,9 @@ def _not_over_classes(run: Recording) -> Iterator[Finding]:
         if any(c.log_probabilities or not _as_it_was(c) for c in calls):
             continue
         rows = [r for r in run.rows(SoftmaxCall) if r.segment == calls[0].segment and r.function == "log_softmax"]
-        row = next((r for r in rows if r.shape == calls[-1].input_shape), None)
-        if row is None or row.dim == 1 or len(row.shape) < 2 or row.shape[row.dim] < 2:
+        shape = calls[-1].input_shape
+        row = next((r for r in rows if r.shape == shape and r.dim != 1), None)
+        if row is None or len(shape) < 2 or min(shape[1], shape[row.dim]) < 2 or _square(shape):
             continue
         yield Finding(
             message=f"`{row.name or row.function}` normalises over dimension {row.dim} of a tensor of shape "
@@ -113,16 +119,17 @@ def _not_over_classes(run: Recording) -> Iterator[Finding]:
         )
 
 
-def _not_summed(run: Recording) -> Iterator[Finding]:
-    """Report weights of a sum that are normalised along another dimension than the sum goes."""
-    for row in run.rows(SoftmaxCall):
-        if row.summed_dim < 0 or row.summed_dim == row.dim or row.function != "softmax":
+def _not_summed(rows: Sequence[SoftmaxCall]) -> Iterator[Finding]:
+    """Report attention whose weights are normalised along another dimension than the sum of the values goes."""
+    for row in rows:
+        last = len(row.shape) - 1  # over which the left factor is summed
+        if not row.scores or row.summed_dim != last or row.dim == last or row.function != "softmax":
             continue
-        name, right = row.name or row.function, row.summed_dim - len(row.shape)
+        name = row.name or row.function
         yield Finding(
             message=f"`{name}` normalises over dimension {row.dim} of a tensor of shape {row.shape}, and the matrix "
             f"product that it enters sums over dimension {row.summed_dim}: the weights of one sum do not add up to 1.",
-            advice=f"Normalise the weights over what they choose from, `dim={right}`: in attention, the keys.",
+            advice="Normalise the weights over what they choose from, `dim=-1`: in attention, the keys.",
             where=SourceLine.of(row),
             names=(row.name,) if row.name else (),
             evidence=(Measure("dimension", row.dim, f"{row.summed_dim}"), Measure("calls", row.count)),
