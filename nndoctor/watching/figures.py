@@ -73,10 +73,11 @@ def _of_layout(columns: tuple[Column, ...], steps: Sequence[Taken]) -> Tensor:
     for number, column in enumerate(columns):
         by_length[column.length].append(number)
     parts = torch.split(values, [c.length for c in columns], dim=1)
-    table = torch.empty(len(steps), len(columns), 7, dtype=torch.float32)
+    # Wherever the script has new tensors made by default: this one is going to be written.
+    table = torch.empty(len(steps), len(columns), 7, dtype=torch.float32, device="cpu")
     for length, numbers in by_length.items():
         block = torch.cat([parts[n] for n in numbers], dim=1).view(len(steps), len(numbers), length)
-        table[:, numbers] = _figures(block, [columns[n] for n in numbers]).to(table.device)
+        table[:, numbers] = _figures(block, [columns[n] for n in numbers]).cpu()
     return table
 
 

@@ -379,6 +379,16 @@ def test_thousands_of_tensors_are_thinned_now_and_then_and_to_the_end(tmp_path, 
     assert len({row.step for row in rows if row.step > 8_000}) > 1
 
 
+def test_samples_are_written_whatever_device_the_script_prefers(tmp_path):
+    keeper, columns = Keeper(tmp_path / FILE_NAME), (Column("activation", "a", 4, 4, "Sigmoid"),)
+    with torch.device("meta"):
+        keeper.add_samples([Taken(0, 0, columns, (torch.full((4,), 0.5, device="cpu"),))])
+        keeper.flush()
+    keeper.close()
+    [row] = Recording.open(tmp_path / FILE_NAME).rows(TensorStats)
+    assert (row.mean, row.saturated_share) == (0.5, 0.0)
+
+
 def stats(*rows_of):
     return [TensorStats(**dict(zip(figures.FIELDS, row, strict=True))) for row in rows(rows_of)]
 
