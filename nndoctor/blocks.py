@@ -114,7 +114,7 @@ class Blocks:
 
 
 def beats(new: float, old: float) -> bool:
-    """Whether a value is greater than another. A NaN counts as the greatest."""
+    """Whether a value is greater than another. A NaN counts as the greatest: it is what one looks for."""
     return new > old or new != new  # noqa: PLR0124
 
 

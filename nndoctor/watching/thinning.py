@@ -68,8 +68,7 @@ class OfSteps(Thinning):
         if self.takes(row[self._number]):
             held, self._held = self._held, None
             return [row] if held is None else [held, row]
-        # A NaN counts as the greatest: it is what one looks for.
-        if self._held is None or not row[self._extreme] <= self._held[self._extreme]:
+        if self._held is None or beats(row[self._extreme], self._held[self._extreme]):
             self._held = row
         return []
 

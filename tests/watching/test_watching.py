@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import nndoctor
 from nndoctor.names import Names
 from nndoctor.recording import FILE_NAME, Recorder, Recording
+from nndoctor.recording import values_of as row_values
 from nndoctor.records import (
     Environment,
     Evaluation,
@@ -40,6 +41,7 @@ from nndoctor.watching.monitor import Monitor
 from nndoctor.watching.pace import Pace
 from nndoctor.watching.samples import SAMPLE, Column, Sampler, Taken, values_of
 from nndoctor.watching.script import WatchedRun
+from nndoctor.watching.thinning import OfSteps
 
 
 def model_and_data(inputs=None):
@@ -333,6 +335,15 @@ def test_thinning_bounds_the_rows_and_keeps_the_extremes(tmp_path, monkeypatch):
     assert max(row.loss for row in steps) == 1000.0
     assert steps[0].step == 0
     assert steps[-1].step > 19_000
+
+
+def test_of_the_steps_left_out_a_nan_is_kept():
+    """Greater losses after it do not take its place."""
+    thinning = OfSteps(STEP_FIELDS)
+    thinning.stride = 4
+    losses = [1.0, 2.0, math.nan, 9.0, 1.0]
+    kept = thinning.take([row_values(Step(step=step, loss=loss)) for step, loss in enumerate(losses)])
+    assert [row[STEP_FIELDS.index("step")] for row in kept] == [0, 2, 4]
 
 
 def test_samples_of_a_long_training_are_bounded_and_keep_their_extremes(tmp_path, monkeypatch):
