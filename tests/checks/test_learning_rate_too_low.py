@@ -134,6 +134,7 @@ def test_a_factor_that_says_nothing():
         pytest.param(recording(STILL, None, None, *weights(1e-3)), id="weights that change"),
         pytest.param(recording(STILL, None, None, *weights(1e-8, lr=0.01)), id="a usual rate: no gradient"),
         pytest.param(recording(STILL, None, None, *weights(0.0, gradient=0.0)), id="no gradient at all"),
+        pytest.param(recording(STILL, None, None, *weights(1e-8, gradient=0.0)), id="no gradient, but weight decay"),
     ],
 )
 def test_is_silent(run):

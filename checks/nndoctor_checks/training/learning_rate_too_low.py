@@ -250,8 +250,9 @@ def _typical_ratio(run: Recording, segment: int, factor: float) -> float:
     momenta = {o.name: o.momentum for o in run.rows(Optimizer) if 0 < o.momentum < 1}
     found = []
     for p in matrices(run, segment):
-        size = sizes.get(p.name, math.nan)
-        if p.name not in measured or not p.std > 0 or not (size > 0 or measured[p.name] > 0):
+        size = sizes.get(p.name, math.nan)  # not known where few gradients were seen: then what moved must do
+        trained = size > 0 or (math.isnan(size) and measured.get(p.name, 0.0) > 0)
+        if p.name not in measured or not p.std > 0 or not trained:
             continue
         adaptive = any(word in types.get(p.optimizer, "") for word in ADAPTIVE)
         if not 0 < (p.lr if adaptive else p.lr * factor) < (TINY_ADAPTIVE if adaptive else TINY):
