@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=2, help="programs for each operator")
     parser.add_argument("--programs", nargs="+", default=list(SEEN), choices=SCORES, help="which to put faults into")
     parser.add_argument("--fresh", action="store_true", help="put faults into the programs that no check knows of")
-    parser.add_argument("--unseen", action="store_true", help="put faults into those whose author knew no check")
+    parser.add_argument("--unseen", action="store_true", help="put faults into those written without knowledge of any check")
     parser.add_argument("--pairs", type=int, default=0, help="programs with two faults; no single ones are run then")
     parser.add_argument("--budget", type=float, default=25.0, help="of nndoctor, in seconds")
     parser.add_argument("--jobs", type=int, default=1)
