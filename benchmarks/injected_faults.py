@@ -143,8 +143,8 @@ def _pairs(results: Sequence[Checked]) -> list[str]:
     both = sum(all(r.named(name) for name in _operators(r)) for r in results)
     one = sum(any(r.named(name) for name in _operators(r)) for r in results)
     lines = [
-        "Two operators of different themes in one program, a seeded choice; operators after which nothing at all is",
-        "learned are left out, for they hide the other.",
+        "Two operators of different themes in one program, a seeded choice, of which each does harm by itself there;",
+        "operators after which nothing at all is learned are left out, for they hide the other.",
         "",
         f"- both named: {_share(both, len(results))}; at least one: {_share(one, len(results))}",
         "",
@@ -167,4 +167,6 @@ def _trials(results: Sequence[Checked]) -> list[str]:
         "Errors and warnings with a treatment, by check and mutant, in the runs of which that was kept:",
         "",
         f"- {share(answers)}",
+        "",
+        "On a busy machine many trials are cut short; how many are decided on a quieter one is in [trials](trials.md).",
     ]
