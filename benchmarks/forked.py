@@ -1,6 +1,6 @@
 """Many checks in one go: each script's process is forked from one that has torch and scikit-learn loaded already.
 
-Importing them takes longer than most small scripts take to be checked. What a script sees is the same but for
+And torch's compiler, which the first optimizer of a process imports. Importing them takes longer than most small scripts take to be checked. What a script sees is the same but for
 `sys.modules`; that it starts as `python script.py` would start it is tested elsewhere.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -15,7 +16,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import sklearn.datasets
+import sklearn.ensemble
+import sklearn.kernel_ridge
+import sklearn.model_selection
 import torch
+import torch._dynamo
 
 from nndoctor import doctor, patient
 from nndoctor.attempt import Attempt, environment
@@ -24,7 +29,7 @@ from nndoctor.patching import Patches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PRELOADED = (torch, sklearn.datasets)
+PRELOADED = (torch, torch._dynamo, sklearn.datasets, sklearn.ensemble, sklearn.kernel_ridge, sklearn.model_selection)
 
 
 class Child:
@@ -65,6 +70,7 @@ class ForkedAttempt(Attempt):
     def _start(self, log: Any, writer: int) -> Any:  # noqa: ARG002 - a fork keeps every descriptor
         sys.stdout.flush()
         sys.stderr.flush()
+        gc.freeze()  # what is loaded already is no garbage: collections in the child need not go through it
         pid = os.fork()
         if pid:
             return Child(pid)
