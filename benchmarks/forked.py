@@ -1,7 +1,8 @@
 """Many checks in one go: each script's process is forked from one that has torch and scikit-learn loaded already.
 
-And torch's compiler, which the first optimizer of a process imports. Importing them takes longer than most small scripts take to be checked. What a script sees is the same but for
-`sys.modules`; that it starts as `python script.py` would start it is tested elsewhere.
+And torch's compiler, which the first optimizer of a process imports. Importing them takes longer than most small
+scripts take to be checked. What a script sees is the same but for `sys.modules`; that it starts as `python script.py`
+would start it is tested elsewhere.
 """
 
 from __future__ import annotations
