@@ -69,6 +69,16 @@ SCORES = {
     "delivery_quantiles": r"val_pinball=([\d.einfa+-]+)",
     "soft_sensor": r"validation MSE ([\d.einfa+-]+)",
     "phishing_urls": r"val acc = ([\d.]+)",
+    "bearing_vibration": r"val_acc=([\d.]+)",
+    "date_normaliser": r"exact match on validation: ([\d.]+)",
+    "cafe_orders": r"D2\(val\) = ([\d.einfa+-]+)",
+    "ring_molecules": r"val MAE: ([\d.einfa+-]+)",
+    "hotel_ranking": r"valid ndcg@5 ([\d.naif]+)",
+    "land_cover": r"mIoU=([\d.naif]+)",
+    "membership_hazard": r"C-index ([\d.naif]+)",
+    "district_heating": r"validation MAE: ([\d.einfa+-]+)",
+    "digit_inpainting": r"valid_hole_rmse ([\d.einfa+-]+)",
+    "whale_calls": r"average_precision=([\d.naif]+)",
 }
 """The healthy programs, with what each prints of its validation; the last number printed counts."""
 
@@ -88,12 +98,6 @@ FRESH = frozenset(
         "entity_tagger",
         "rare_failures",
         "tied_lm",
-    }
-)
-"""Programs that were written after what LATER's misses had taught. Their misses, too, have been looked at since."""
-
-UNSEEN = frozenset(
-    {
         "activity_gru",
         "traffic_signs",
         "loan_default",
@@ -106,6 +110,22 @@ UNSEEN = frozenset(
         "phishing_urls",
     }
 )
+"""Programs that were written after what LATER's misses had taught. Their misses, too, have been looked at since."""
+
+UNSEEN = frozenset(
+    {
+        "bearing_vibration",
+        "date_normaliser",
+        "cafe_orders",
+        "ring_molecules",
+        "hotel_ranking",
+        "land_cover",
+        "membership_hazard",
+        "district_heating",
+        "digit_inpainting",
+        "whale_calls",
+    }
+)
 """Programs that were written without knowledge of any check, after what FRESH's misses had taught.
 
 No check was made or changed for a fault in them before it was measured.
@@ -114,7 +134,10 @@ No check was made or changed for a fault in them before it was measured.
 SEEN = tuple(base for base in SCORES if base not in FRESH | UNSEEN)
 """What faults are put into unless other programs are asked for."""
 
-HIGHER_IS_BETTER = frozenset({"finetune", "accumulation", "rare_failures", "loan_default"})
+HIGHER_IS_BETTER = frozenset(
+    {"finetune", "accumulation", "rare_failures", "loan_default"}
+    | {"date_normaliser", "cafe_orders", "hotel_ranking", "land_cover", "membership_hazard", "whale_calls"}
+)
 """Programs that print a share that is 1 at best, besides those whose pattern names an accuracy."""
 
 HIDE_OTHERS = frozenset(

@@ -113,7 +113,7 @@ def train(cfg: Config) -> None:
             scheduler.step()
             running += loss.item()
         accuracy = evaluate(model, val_loader)
-        print(f"epoch {epoch}: train_loss={running / len(train_loader):.4f} val_acc={accuracy:.1f}%")
+        print(f"epoch {epoch}: train_loss={running / len(train_loader):.4f} val_acc={accuracy / 100:.3f}")
 
 
 if __name__ == "__main__":
