@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+# Before torch is imported: a process with more threads than one cannot be forked, and on a busy machine they cost more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 PRELUDE = """
 import json, os, pathlib, signal, subprocess, sys, time
