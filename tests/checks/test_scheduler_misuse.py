@@ -46,13 +46,24 @@ def test_finds_a_cosine_that_swings_up_again():
     assert "`T_max` of about 10" in finding.message
 
 
+UNKNOWN = Loader(name="train", split=TRAIN)
+HALVED = [0.1 * 0.5**i for i in range(40)]
+
+
+def test_finds_a_rate_that_is_gone_where_the_length_of_an_epoch_is_not_known():
+    [finding] = scheduler_misuse(run(HALVED, kind="ExponentialLR", loader=UNKNOWN))
+    assert "of the 40 that were watched" in finding.message
+
+
 @pytest.mark.parametrize(
     "recording",
     [
         pytest.param(run(SLOW), id="healthy"),
+        pytest.param(run(SWINGS[:30], loader=UNKNOWN), id="swings, length unknown"),
+        pytest.param(run([0.1 * 0.8**i for i in range(40)], loader=UNKNOWN), id="falls, length unknown"),
         pytest.param(run(SLOW, first=0, scaled=True), id="a GradScaler skipped the step"),
         pytest.param(run(FAST, loader=Loader(name="train", split=TRAIN, batches=25)), id="one epoch"),
-        pytest.param(run(FAST, loader=Loader(name="train", split=TRAIN)), id="length unknown"),
+        pytest.param(run(FAST, loader=UNKNOWN), id="length unknown"),
         pytest.param(run(FAST, kind="OneCycleLR"), id="cycle"),
         pytest.param(run(SWINGS, loader=Loader(name="t", split=TRAIN, batches=10)), id="down and up, epoch by epoch"),
         pytest.param(run(SWINGS, kind="LambdaLR", loader=Loader(name="t", split=TRAIN, batches=15)), id="a cycle"),

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 CYCLIC = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR")
 """Schedules that are meant to be stepped with every batch and to come down on the way."""
 
+OVER = 1e-3
+"""Of the highest rate: with less, training is over."""
 SWUNG = 0.5
 """Of the highest rate, reached again after the end of a schedule that has no second cycle."""
 
@@ -44,8 +46,10 @@ def scheduler_misuse(
     Reports a scheduler whose first step comes before the first step of its optimizer (with a GradScaler, which may
     skip the optimizer's step, it is not judged; nor are several steps in advance, which resume a training), and a
     scheduler that is stepped with every batch and brings the learning rate to almost nothing before half of the first
-    epoch is over. A CosineAnnealingLR that is stepped with every batch, beyond its `T_max`, swings up again: that is
-    reported unless its end was that of an epoch.
+    epoch is over. Where the length of an epoch is not known, because the batches come from no loader, that is said of
+    a rate that has fallen for good to less than a thousandth in the first half of the watched steps.
+    A CosineAnnealingLR that is stepped with every batch, beyond its `T_max`, swings up again: that is reported unless
+    its end was that of an epoch.
 
     ## Why is this bad?
     Stepped first, a scheduler skips the first value of its schedule, and a rate that is computed for step n is used in
@@ -101,21 +105,24 @@ def _too_fast(
     segment = steps[0].segment
     sizes = [r.batches for r in run.rows(Loader) if r.split in (TRAIN, "") and r.batches > 0 and r.segment == segment]
     taken = [s for s in run.rows(OptimizerStep) if s.experiment == OBSERVE and s.segment == segment and s.lr > 0]
-    if not sizes or len(steps) < min_steps or len(steps) * 2 < len(taken) or steps[0].type in CYCLIC:
+    if len(steps) < min_steps or len(steps) * 2 < len(taken) or steps[0].type in CYCLIC:
         return
+    if not sizes:
+        lowest = min(lowest, OVER)
+    batches, whose = (max(sizes), "of the first epoch") if sizes else (len(taken), "that were watched")
     rates = [(row.step, row.lr) for row in steps if row.lr >= 0]
     peak = max((lr for _, lr in [*rates, *((s.step, s.lr) for s in taken)]), default=0.0)
-    end = within * max(sizes)
+    end = within * batches
     used = [(row.step, row.lr) for row in taken]
     fallen = next(((step, lr) for step, lr in rates if lr < lowest * peak and _after_peak(used, step, peak)), None)
-    if fallen is None:
+    if fallen is None or (not sizes and max(lr for step, lr in rates if step >= fallen[0]) > lowest * peak):
         return
-    swung = "" if fallen[0] < end else _swung(steps[0].type, rates, peak, lowest, max(sizes))
+    swung = "" if fallen[0] < end else _swung(steps[0].type, rates, peak, lowest, max(sizes, default=0))
     if fallen[0] >= end and not swung:
         return
     yield Finding(
         message=f"{steps[0].type} is stepped with every batch and brought the learning rate from {peak:.3g} down to "
-        f"{fallen[1]:.3g} by batch {fallen[0] + 1} of the {max(sizes)} of the first epoch{swung}.",
+        f"{fallen[1]:.3g} by batch {fallen[0] + 1} of the {batches} {whose}{swung}.",
         advice="Step it once per epoch (after the loop over the batches), or build it for the number of batches: "
         "`T_max=epochs * len(loader)`.",
         where=SourceLine.of(steps[0]),
@@ -129,7 +136,12 @@ def _too_fast(
 
 
 def _swung(kind: str, rates: Sequence[tuple[int, float]], peak: float, lowest: float, batches: int) -> str:
-    """Return how a cosine that is over goes on; nothing if it is not over, or was over just when an epoch was."""
+    """Return how a cosine that is over goes on; nothing if it is not over, or was over just when an epoch was.
+
+    `batches`: of an epoch; 0 where that is not known, and with it whether it ends with one.
+    """
+    if not batches:
+        return ""
     trough, least = min(rates, key=lambda rate: rate[1])
     again = max((lr for step, lr in rates if step > trough), default=0.0)
     at_the_end = min((trough + 1) % batches, -(trough + 1) % batches) <= 1
