@@ -7,7 +7,7 @@ import random
 import pytest
 
 from nndoctor import Finding, Recording, Severity, Skip
-from nndoctor.records import Experiment, Labels, Loader, LossCall, Record
+from nndoctor.records import Experiment, Labels, Loader, LossCall, Record, Step
 from nndoctor_checks.dataset.single_label_batches import single_label_batches
 
 LOADER = Loader(name="loader", file="train.py", line=53)
@@ -45,9 +45,24 @@ def test_reports_a_single_class_in_all() -> None:
     assert finding.severity is Severity.WARNING
 
 
+def maps(*batches: tuple[int, ...]) -> list[Record]:
+    """Of four samples with many labels each."""
+    return [*labels(*batches), *(Step(step=i, batch_size=4) for i in range(len(batches)))]
+
+
+def test_reports_maps_of_a_single_class() -> None:
+    [finding] = found(*maps(*[(0,) * 64] * 10), scored(1))
+    assert "All 640 labels of the 10 training batches seen are of one class (0)" in finding.message
+    assert finding.severity is Severity.WARNING  # of 40 samples
+    [finding] = found(*maps(*[(0,) * 64] * 125), scored(1))
+    assert finding.severity is None
+
+
 @pytest.mark.parametrize(
     "records",
     [
+        pytest.param([*maps(*[(0,) * 64] * 10, (0,) * 60 + (1,) * 4), scored(1)], id="maps with a rare class"),
+        pytest.param(maps(*[(0,) * 64] * 10), id="constant maps that no loss uses"),
         pytest.param(drawn([0.63, 0.37], 4), id="small batches of two classes"),
         pytest.param(drawn([0.95, 0.05], 4), id="a rare class"),
         pytest.param(drawn([0.1] * 10, 32), id="mixed"),

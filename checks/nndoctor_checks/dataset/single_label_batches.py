@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, check
-from nndoctor.records import TRAIN, Labels, LossCall
+from nndoctor.records import TRAIN, Labels, LossCall, Step
 from nndoctor_checks.batches import place_of
 from nndoctor_checks.label_streams import adversarial, different_batches, single, streams
 from nndoctor_checks.observed import observed
@@ -47,7 +47,8 @@ def single_label_batches(
     ## What it does
     Reports a classification task in which over `share` of the training batches (of at least `min_batch` samples) hold
     one class only, and far more of them than random batches of the same classes would. With small batches or one
-    dominant class, single-label batches are bound to happen and are not reported.
+    dominant class, single-label batches are bound to happen and are not reported. Where each sample has many labels
+    (pixels, tokens), it reports that all labels of all batches are of one class.
 
     ## Why is this bad?
     Each step then pulls the network towards one class for everything, and the next towards another. Most of the
@@ -87,6 +88,12 @@ def single_label_batches(
                 yield _finding(run, stream, len(hits), batches, usual)
         elif len(hits) == len(batches) and _learnt(run, stream):
             yield _constant(run, stream, batches)
+    for stream in streams(run, many=True):  # classes of pixels or tokens
+        if stream.continuous or len(stream.batches) < min_batches or adversarial(run, stream.segment):
+            continue
+        judged += 1
+        if len(set(stream.labels)) == 1 and _learnt(run, stream):
+            yield _constant(run, stream, stream.batches, each=_per_sample(run, stream))
     if not judged:
         raise Skip(f"fewer than {min_batches} batches of at least {min_batch} class labels were seen")
 
@@ -117,8 +124,16 @@ def _finding(run: Recording, stream: Stream, hits: int, batches: Sequence[Sequen
     )
 
 
-def _constant(run: Recording, stream: Stream, batches: Sequence[Sequence[int]]) -> Finding:
+def _per_sample(run: Recording, stream: Stream) -> float:
+    """Return how many of the labels that were kept are one sample's."""
+    sizes = [s.batch_size for s in observed(run, Step) if s.segment == stream.segment and s.step in stream.steps]
+    return len(stream.labels) / sum(sizes) if sum(sizes) > 0 else 1.0
+
+
+def _constant(run: Recording, stream: Stream, batches: Sequence[Sequence[int]], each: float = 1.0) -> Finding:
+    """`each`: labels of one sample; those of one stand together."""
     total = sum(map(len, batches))
+    certain = total / each >= 500
     return Finding(
         message=f"All {total} labels of the {len(batches)} training batches seen are of one class ({batches[0][0]}): "
         "there is nothing to tell apart.",
@@ -127,6 +142,6 @@ def _constant(run: Recording, stream: Stream, batches: Sequence[Sequence[int]]) 
         where=place_of(run, stream.source),
         evidence=(Measure("classes seen", 1, ">= 2"),),
         # A rare second class may simply not have come yet.
-        severity=None if total >= 500 else Severity.WARNING,
-        certain=total >= 500,
+        severity=None if certain else Severity.WARNING,
+        certain=certain,
     )
