@@ -54,6 +54,11 @@ def test_a_loss_within_a_trained_layer_compares_no_predictions() -> None:
         found(*within, *parts(64))
 
 
+def test_of_a_loss_that_the_script_reduces_nobody_knows_what_counts() -> None:
+    with pytest.raises(Skip):
+        found(*run(replace(WORDS, reduction="none")))
+
+
 @pytest.mark.parametrize("call", [CALL, WORDS])
 def test_reports_where_loss_and_score_part(call: LossCall) -> None:
     [finding] = found(*run(call))

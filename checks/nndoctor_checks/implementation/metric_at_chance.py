@@ -58,7 +58,8 @@ def metric_at_chance(
     ```
 
     ## Known problems
-    Only losses whose score can be measured are judged: class labels, squared and absolute errors. With several
+    Only losses whose score can be measured are judged: class labels, squared and absolute errors, and not those that
+    the script reduces itself (`reduction="none"`), of which it may mask a part. With several
     networks, or a regression without a DataLoader, targets may be estimates that move, and nothing is said; nor of a
     regression within a layer that is trained (codes and their codebook).
 
@@ -115,10 +116,21 @@ def _within_a_layer(run: Recording, call: LossCall) -> bool:
 
 
 def _measured(call: LossCall) -> bool:
-    """Whether a score was taken, of targets that leave something to tell apart."""
+    """Whether a score was taken, of targets that leave something to tell apart and that all count.
+
+    Of a loss that is not reduced, the script may leave out or weigh down what it likes: padding, what is not known.
+    """
     varies = call.target_std > 0 if call.metric == "r2" else call.distinct_targets > 1
     action = call.written_by_hand and call.metric == "accuracy" and not call.log_probabilities  # a value is picked
-    return bool(call.metric) and varies and not action and math.isfinite(call.score) and math.isfinite(call.chance)
+    whole = call.reduction != "none"
+    return (
+        bool(call.metric)
+        and varies
+        and whole
+        and not action
+        and math.isfinite(call.score)
+        and math.isfinite(call.chance)
+    )
 
 
 def _same_place(run: Recording, call: LossCall) -> list[LossCall]:
