@@ -75,3 +75,29 @@ def test_little_noise_and_images_that_are_moved() -> None:
 
 def test_neighbours_that_have_nothing_in_common_tell_nothing() -> None:
     assert math.isnan(drawn(lambda image: noisy(image, 1.0), smooth=False).kept)
+
+
+def permuted(image: torch.Tensor) -> torch.Tensor:
+    return image.flatten()[torch.randperm(image.numel())].view_as(image)
+
+
+def test_values_in_an_order_of_their_own() -> None:
+    assert drawn(permuted).scattered == 1.0
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [
+        pytest.param(moved, id="shifts and flips"),
+        pytest.param(lambda x: x.rot90(int(torch.randint(0, 4, ())), (1, 2)), id="turns"),
+        pytest.param(lambda x: x.flatten(1)[:, torch.randperm(576)].view_as(x), id="points with three coordinates"),
+        pytest.param(lambda x: x[:, torch.randperm(24)], id="rows change places"),
+        pytest.param(lambda x: noisy(x, 0.5), id="noise"),
+    ],
+)
+def test_neighbours_stay_together_or_points_whole(augment: Augment) -> None:
+    assert drawn(augment).scattered < 0.1
+
+
+def test_of_equal_values_no_order_is_known() -> None:
+    assert math.isnan(drawn(lambda x: permuted((x > 0).float())).scattered)

@@ -116,7 +116,7 @@ def inputs_constant(source: Source) -> None:
 def dead_features(source: Source) -> None:
     """Every other feature of a table is zero."""
     if table(source):
-        change(source, "x[:, ::2] = 0", training_only=False)
+        change(source, "x[..., ::2] = 0", training_only=False)
 
 
 @fault("nan-in-data", "non-finite-input")

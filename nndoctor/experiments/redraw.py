@@ -27,6 +27,12 @@ TABLE = 256
 """Numbers in a row up to which they are taken for columns of a table, which have a meaning of their own."""
 CLEARLY = 4.0
 """Standard errors by which a covariance must be above zero."""
+FEWEST = 16
+"""Values of an input of which an order is asked."""
+UNLIKE = 0.9
+"""Share of the values of an input that no other of them equals: else it cannot be told which went where."""
+TOGETHER = 0.2
+"""Share of neighbours that are moved alike: in a random order hardly any are, in a flip or a shift nearly all."""
 SMALL_TARGET = 4
 """Times smaller than the input must a target be: a clean image beside a noisy one is no label."""
 
@@ -81,7 +87,32 @@ def _judged(column: list[list[Array]]) -> Redraw:
         values=_ratio(flat[..., :: max(1, flat.shape[-1] // MOST_VALUES)]),
         shades=float("nan") if table else _ratio(np.moveaxis(shades, 0, -1)),
         kept=kept,
+        scattered=float("nan") if len(shape) < 2 else _scattered(flat, shape[0]),
     )
+
+
+def _scattered(flat: Array, channels: int) -> float:
+    """Return the share of pairs of draws that hold the same values with neighbours torn apart.
+
+    `flat` has the shape (samples, draws, size). Where all of several channels are moved alike, points change places.
+    """
+    size = flat.shape[-1]
+    unlike = np.mean([np.unique(values).size for values in flat[:, 0]]) / size
+    if size < FEWEST or unlike < UNLIKE:
+        return float("nan")
+    apart = []
+    for first, second in ((draws[i], draws[i + 1]) for draws in flat for i in range(len(draws) - 1)):
+        before, after = np.argsort(first), np.argsort(second)
+        if not np.array_equal(first[before], second[after]):
+            apart.append(False)
+            continue
+        places = np.empty(size, dtype=np.int64)
+        places[before] = after
+        alike = np.unique(np.diff(places), return_counts=True)[1].max() / (size - 1)
+        of_channels = places.reshape(channels, -1) - np.arange(channels)[:, None] * (size // channels)
+        whole = channels > 1 and bool((of_channels == of_channels[0]).all())
+        apart.append(alike < TOGETHER and not whole)
+    return float(np.mean(apart))
 
 
 def _kept(values: Array) -> float:

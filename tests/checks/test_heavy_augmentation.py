@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from nndoctor import Finding, Recording
-from nndoctor.records import Loader, Record, Redraw
+from nndoctor.records import Loader, Module, Parameter, Record, Redraw
 from nndoctor_checks.dataset.heavy_augmentation import heavy_augmentation
 
 ROW = Redraw(loader="a", leaf="0", samples=24, draws=4, values=2.5, shades=1.5, label=True)
@@ -34,6 +34,21 @@ def test_noise_on_values_that_stay_in_their_places() -> None:
     """Noise in proportion to each sample's contrast leaves the distributions different from one another."""
     [finding] = found(replace(ROW, values=15.0, shades=0.25, kept=1.02))
     assert "15.0 times" in finding.message
+
+
+SCATTERED = replace(ROW, values=20.0, shades=0.0, kept=math.nan, scattered=1.0)
+WIDE = Parameter(name="stem.weight", module_type="Conv1d", shape=(16, 1, 7))
+
+
+@pytest.mark.parametrize("reader", [WIDE, Module(name="rnn", type="GRU", calls=40)])
+def test_values_in_another_order_in_each_draw(reader: Record) -> None:
+    [finding] = found(SCATTERED, reader)
+    assert "with neighbours torn apart" in finding.message
+
+
+def test_an_order_that_nothing_reads_may_change() -> None:
+    assert found(SCATTERED, replace(WIDE, shape=(16, 1, 1))) == []
+    assert found(replace(SCATTERED, label=False), WIDE) == []
 
 
 @pytest.mark.parametrize(
