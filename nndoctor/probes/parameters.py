@@ -111,6 +111,13 @@ class Parameters(Listener):
                 self.session.add(row)
         self._pending, self._weights = [], {}
 
+    def diet_began(self, name: str) -> None:
+        """Count anew: an observation that was broken off, and its model, may be of an earlier phase of the script."""
+        if name == OBSERVE:
+            self._reached.clear()
+            self._gradients.clear()
+            self._walked = self._steps = 0
+
     def diet_ended(self, name: str) -> None:
         """Sum up every parameter of every model that ran."""
         if name == OBSERVE:
@@ -118,9 +125,6 @@ class Parameters(Listener):
                 self.session.add(row)
             for tensor in self._all():
                 self.session.add(self._row(tensor))
-            self._reached.clear()
-            self._gradients.clear()
-            self._walked = self._steps = 0
 
     # ---- rows
 

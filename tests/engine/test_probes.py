@@ -230,3 +230,27 @@ def test_an_evaluation_without_a_loader_after_an_epoch_that_was_cut_is_validatio
     )
     coasted = [row for row in run.rows(Forwards) if row.experiment == COAST]
     assert {(row.split, row.training) for row in coasted} == {(TRAIN, True), (VALIDATION, False)}
+
+
+TWO_PHASES = """
+def phase(target, rounds):
+    model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    loader = DataLoader(TensorDataset(X, target), batch_size=12)
+    for epoch in range(rounds):
+        for x, y in [next(iter(loader))] * 20:
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+phase(Y, 5)
+phase(1 - Y, 50)
+"""
+
+
+def test_an_observation_that_was_broken_off_counts_for_nothing(record: Record) -> None:
+    """The first phase is over when its one batch has been seen to be trained on for too long."""
+    rows = record(TWO_PHASES, steps=16).rows(Parameter)
+    assert {(r.optimizer != "", r.reached == r.walked, r.reached > 0) for r in rows} == {
+        (False, False, False),
+        (True, True, True),
+    }
