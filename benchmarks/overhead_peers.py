@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
@@ -27,11 +28,45 @@ def peers() -> dict[str, Callable[[Training], object]]:
         "traintools": ("traintools", traintools),
         "torcheck": ("torcheck", torcheck),
         "detect_anomaly": ("torch", detect_anomaly),
+        "hooks by hand": ("torch", by_hand),
     }
     missing = sorted({module for module, _ in found.values() if importlib.util.find_spec(module) is None})
     if missing:
         print(f"not installed, left out: {', '.join(missing)}")
     return {name: mode for name, (module, mode) in found.items() if module not in missing}
+
+
+@contextmanager
+def by_hand(training: Training) -> Iterator[None]:
+    """What one writes oneself, as cheap as can be: one norm of each output, gradient, weight and update, every step.
+
+    `every` keeps seven figures of each of these, among them the norm.
+    """
+    parameters = list(training.model.parameters())
+    before: list[Tensor] = []
+    seen: list[Tensor] = []
+    steps: list[list[float]] = []
+
+    def output(_module: nn.Module, _args: object, out: Tensor) -> None:
+        seen.append(torch.linalg.vector_norm(out.detach()))
+
+    def before_step(*_arguments: object) -> None:
+        seen.extend(torch.linalg.vector_norm(p.grad) for p in parameters if p.grad is not None)
+        before[:] = [p.detach().clone() for p in parameters]
+
+    def after_step(*_arguments: object) -> None:
+        for parameter, old in zip(parameters, before, strict=True):
+            seen.append(torch.linalg.vector_norm(parameter.detach()))
+            seen.append(torch.linalg.vector_norm(parameter.detach() - old))
+        steps.append(torch.stack(seen).tolist())
+        seen.clear()
+
+    handles = [module.register_forward_hook(output) for module in training.model.modules()]
+    handles += [training.optimizer.register_step_pre_hook(before_step)]
+    handles += [training.optimizer.register_step_post_hook(after_step)]
+    yield
+    for handle in handles:
+        handle.remove()
 
 
 def torchmortem(sampling: str) -> Callable[[Training], object]:
