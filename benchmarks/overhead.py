@@ -1,10 +1,10 @@
 """What our instruments cost: the time of a training step under them, relative to the bare step.
 
 `observe` is the experiment of `nndoctor check`; `watch` is `nndoctor watch` as it is by default, `every` with all
-statistics on every step. Every mode has a model of its own; blocks of steps of all modes alternate in one process, in
-changing order, so that a machine whose speed drifts does not decide. Printed are medians, over the rounds, of the ratio
-to the bare block of the same round, by three clocks: the wall's; the CPU time of the training's thread; and that of
-the whole process, which the thread that writes the recording is part of.
+statistics on every step. Every mode has a model of its own, of which blocks of steps with the instruments and without
+them alternate, so that neither a machine whose speed drifts nor where in memory a model lies decides. Printed are
+medians, over the rounds, of the ratio of two such blocks, by three clocks: the wall's; the CPU time of the training's
+thread; and that of the whole process, which the thread that writes the recording is part of.
 
     python benchmarks/overhead.py [--rounds 10] [--seconds 2] [--only watch] [--model mlp] [--peers]
     python benchmarks/overhead.py --memory      # peak memory of a process with and without
@@ -102,9 +102,10 @@ class Training:
         functional.cross_entropy(self.model(inputs), labels).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
 
-    def block(self, steps: int) -> Times:
-        """Train for some steps, and return how long one took."""
-        self.before_block()
+    def block(self, steps: int, *, instruments: bool = True) -> Times:
+        """Train for some steps, with the mode's instruments or without, and return how long one took."""
+        if instruments:
+            self.before_block()
         try:
             step, batches = self.step, self.batches
             for _ in range(SETTLING):
@@ -114,7 +115,8 @@ class Training:
                 step(*next(batches))
             wall, thread = time.perf_counter(), time.thread_time()
         finally:
-            self.after_block()  # what was held back is written: by the clock of the process it belongs to these steps
+            if instruments:
+                self.after_block()  # what was held back is written: by the process's clock it belongs to these steps
         ended = Times(wall, thread, time.process_time())
         return Times(*((b - a) / steps for a, b in zip(began, ended, strict=True)))
 
@@ -125,12 +127,6 @@ class Times(NamedTuple):
     wall: float
     thread: float
     process: float
-
-
-@contextmanager
-def bare(_training: Training) -> Iterator[None]:
-    """Nothing."""
-    yield
 
 
 @contextmanager
@@ -181,7 +177,7 @@ def watched(overhead: float) -> Callable[[Training], object]:
     return mode
 
 
-OURS = {"bare": bare, "observe": observe, "watch": watched(0.03), "every": watched(math.inf)}
+OURS = {"observe": observe, "watch": watched(0.03), "every": watched(math.inf)}
 
 
 def compare(name: str, modes: dict[str, Callable[[Training], object]], rounds: int, seconds: float) -> None:
@@ -190,24 +186,26 @@ def compare(name: str, modes: dict[str, Callable[[Training], object]], rounds: i
         trainings = {mode: Training(MODELS[name]) for mode in modes}
         for mode, enter in modes.items():
             stack.enter_context(enter(trainings[mode]))  # type: ignore[arg-type]
-        steps = max(5, int(seconds / trainings["bare"].block(10).wall))
+        steps = max(5, int(seconds / next(iter(trainings.values())).block(10, instruments=False).wall))
         for training in trainings.values():
             training.block(steps)  # kernels warm up, and the monitor learns what a step costs
-        found: dict[str, list[Times]] = {mode: [] for mode in modes}
+        found: dict[str, list[tuple[Times, Times]]] = {mode: [] for mode in modes}
         order = list(modes)
-        for _ in range(rounds):
+        for number in range(rounds):
             random.shuffle(order)
             for mode in order:
-                found[mode].append(trainings[mode].block(steps))
+                first = number % 2 == 0  # each of the two is as often the first
+                blocks = {kind: trainings[mode].block(steps, instruments=kind) for kind in (first, not first)}
+                found[mode].append((blocks[False], blocks[True]))
     for mode, times in found.items():
-        if mode != "bare":
-            print(f"{name:12s}  {mode:22s} {_row(found['bare'], times)}", flush=True)
+        print(f"{name:12s}  {mode:22s} {_row(times)}", flush=True)
 
 
-def _row(without: list[Times], times: list[Times]) -> str:
-    cells = [f"{1e3 * statistics.median(t.wall for t in column):8.2f}" for column in (without, times)]
+def _row(times: list[tuple[Times, Times]]) -> str:
+    """`times`: without instruments and with them."""
+    cells = [f"{1e3 * statistics.median(pair[side].wall for pair in times):8.2f}" for side in (0, 1)]
     for clock in range(3):
-        ratios = sorted(b[clock] / a[clock] for a, b in zip(without, times, strict=True))
+        ratios = sorted(b[clock] / a[clock] for a, b in times)
         cells.append(f"{statistics.median(ratios):6.3f} ({ratios[0]:.2f}-{ratios[-1]:.2f})")
     return " ".join(cells)
 
@@ -236,7 +234,7 @@ def main() -> int:
 
         modes.update(peers())
     if options.only:
-        modes = {name: mode for name, mode in modes.items() if name == "bare" or name in options.only.split(",")}
+        modes = {name: mode for name, mode in modes.items() if name in options.only.split(",")}
     print("model         mode                    bare ms  with it  wall: ratio (min-max)  thread's CPU  process's CPU")
     for name in models:
         compare(name, modes, options.rounds, options.seconds)

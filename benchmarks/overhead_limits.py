@@ -51,7 +51,8 @@ def train(name: str, mode: str) -> None:
     torch.set_num_threads(1)
     training = Training(MODELS[name])
     with ExitStack() as stack:
-        stack.enter_context(OURS[mode](training))  # type: ignore[arg-type]
+        if mode != "bare":
+            stack.enter_context(OURS[mode](training))  # type: ignore[arg-type]
         until = time.process_time() + TRAINED[name]
         training.before_block()
         while time.process_time() < until:

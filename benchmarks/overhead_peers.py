@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,19 +21,40 @@ if TYPE_CHECKING:
 def peers() -> dict[str, Callable[[Training], object]]:
     """Return the modes by name: each tool's default, and what it calls its most thorough."""
     found: dict[str, tuple[str, Callable[[Training], object]]] = {
-        "torchmortem": ("torchmortem", torchmortem("balanced")),
-        "torchmortem thorough": ("torchmortem", torchmortem("thorough")),
-        "torch-audit": ("torch_audit", torch_audit(1000)),
-        "torch-audit every step": ("torch_audit", torch_audit(1)),
-        "traintools": ("traintools", traintools),
+        "torchmortem": ("torchmortem", by_block(torchmortem("balanced"))),
+        "torchmortem thorough": ("torchmortem", by_block(torchmortem("thorough"))),
+        "torch-audit": ("torch_audit", by_block(torch_audit(1000))),
+        "torch-audit every step": ("torch_audit", by_block(torch_audit(1))),
+        "traintools": ("traintools", by_block(traintools)),
         "torcheck": ("torcheck", torcheck),
         "detect_anomaly": ("torch", detect_anomaly),
-        "hooks by hand": ("torch", by_hand),
+        "hooks by hand": ("torch", by_block(by_hand)),
     }
     missing = sorted({module for module, _ in found.values() if importlib.util.find_spec(module) is None})
     if missing:
         print(f"not installed, left out: {', '.join(missing)}")
     return {name: mode for name, (module, mode) in found.items() if module not in missing}
+
+
+def by_block(enter: Callable[[Training], object]) -> Callable[[Training], object]:
+    """Return a mode that is entered before each block and left after it."""
+
+    @contextmanager
+    def mode(training: Training) -> Iterator[None]:
+        opened: list[ExitStack] = []
+
+        def begin() -> None:
+            opened.append(ExitStack())
+            opened[-1].enter_context(enter(training))  # type: ignore[arg-type]
+
+        def end() -> None:
+            opened.pop().close()
+            training.step = training.bare
+
+        training.before_block, training.after_block = begin, end
+        yield
+
+    return mode
 
 
 @contextmanager
@@ -47,8 +68,9 @@ def by_hand(training: Training) -> Iterator[None]:
     seen: list[Tensor] = []
     steps: list[list[float]] = []
 
-    def output(_module: nn.Module, _args: object, out: Tensor) -> None:
-        seen.append(torch.linalg.vector_norm(out.detach()))
+    def output(_module: nn.Module, _args: object, out: Tensor | tuple[Tensor, ...]) -> None:
+        first = out if isinstance(out, torch.Tensor) else out[0]  # attention returns its weights as well
+        seen.append(torch.linalg.vector_norm(first.detach()))
 
     def before_step(*_arguments: object) -> None:
         seen.extend(torch.linalg.vector_norm(p.grad) for p in parameters if p.grad is not None)
@@ -134,6 +156,8 @@ def torcheck(training: Training) -> Iterator[None]:
     tool.add_module_changing_check(training.model, module_name="model")
     tool.add_module_nan_check(training.model, module_name="model")
     tool.add_module_inf_check(training.model, module_name="model")
+    tool.disable()
+    training.before_block, training.after_block = tool.enable, tool.disable
     yield
 
 
