@@ -34,19 +34,18 @@ class Stream:
         return [label for batch in self.batches for label in batch]
 
 
-def streams(run: Recording, *, many: bool = False) -> list[Stream]:
+def streams(run: Recording) -> list[Stream]:
     """Return the label streams of the training batches.
 
     Only labels of which each sample has one: not the tokens of texts or the pixels of masks, of which there are many
-    and which stand together by nature; or only those, if asked for `many`. And only labels that a loss takes as
-    target, where that is known.
+    and which stand together by nature. And only those that a loss takes as target, where that is known.
     """
     targets = _targets(run)
     sizes = {(s.segment, s.step): s.batch_size for s in observed(run, Step) if s.batch_size > 0}
     found: dict[tuple[int, str, str, bool], Stream] = {}
     for row in observed(run, Labels):
         size = sizes.get((row.segment, row.step), len(row.values))
-        if row.split != TRAIN or not row.values or (len(row.values) > size) is not many:
+        if row.split != TRAIN or not row.values or len(row.values) > size:
             continue
         if targets.get(row.segment) and (row.source, row.leaf) not in targets[row.segment]:
             continue

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from nndoctor import Finding, Recording, Severity, Skip
-from nndoctor.records import Experiment, Labels, Loader, LossCall, Record, Step
+from nndoctor.records import Batch, Experiment, Labels, Loader, LossCall, Record
 from nndoctor_checks.dataset.single_label_batches import single_label_batches
 
 LOADER = Loader(name="loader", file="train.py", line=53)
@@ -45,24 +46,27 @@ def test_reports_a_single_class_in_all() -> None:
     assert finding.severity is Severity.WARNING
 
 
-def maps(*batches: tuple[int, ...]) -> list[Record]:
-    """Of four samples with many labels each."""
-    return [*labels(*batches), *(Step(step=i, batch_size=4) for i in range(len(batches)))]
+def maps(*highest: int, size: int = 4) -> list[Record]:
+    """Of samples with 64 labels each; `highest`: of each batch, 0 is the lowest."""
+    row = Batch(role="target", source="loader", leaf="1", dtype="int64", shape=(size, 8, 8), min=0.0)
+    return [replace(row, step=i, max=float(top)) for i, top in enumerate(highest)]
 
 
 def test_reports_maps_of_a_single_class() -> None:
-    [finding] = found(*maps(*[(0,) * 64] * 10), scored(1))
-    assert "All 640 labels of the 10 training batches seen are of one class (0)" in finding.message
+    with pytest.raises(Skip):
+        found(*maps(*[0] * 10, 1), scored(1))
+    [finding] = found(*maps(*[0] * 10), scored(1))
+    assert "All 2560 labels of the 10 training batches seen are of one class (0)" in finding.message
     assert finding.severity is Severity.WARNING  # of 40 samples
-    [finding] = found(*maps(*[(0,) * 64] * 125), scored(1))
+    [finding] = found(*maps(*[0] * 10, size=64), scored(1))
     assert finding.severity is None
 
 
 @pytest.mark.parametrize(
     "records",
     [
-        pytest.param([*maps(*[(0,) * 64] * 10, (0,) * 60 + (1,) * 4), scored(1)], id="maps with a rare class"),
-        pytest.param(maps(*[(0,) * 64] * 10), id="constant maps that no loss uses"),
+        pytest.param([*drawn([0.5, 0.5], 4), *maps(*[0] * 10, 1), scored(1)], id="maps with a rare class"),
+        pytest.param([*drawn([0.5, 0.5], 4), *maps(*[0] * 10)], id="constant maps that no loss uses"),
         pytest.param(drawn([0.63, 0.37], 4), id="small batches of two classes"),
         pytest.param(drawn([0.95, 0.05], 4), id="a rare class"),
         pytest.param(drawn([0.1] * 10, 32), id="mixed"),

@@ -6,9 +6,9 @@ from collections import Counter
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from nndoctor import Finding, Measure, Recording, Severity, Skip, check
-from nndoctor.records import TRAIN, Labels, LossCall, Step
-from nndoctor_checks.batches import place_of
+from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
+from nndoctor.records import TRAIN, Batch, LossCall
+from nndoctor_checks.batches import by_leaf, is_float, place_of, samples, training_batches, width
 from nndoctor_checks.label_streams import adversarial, different_batches, single, streams
 from nndoctor_checks.observed import observed
 from nndoctor_checks.tails import binomial_at_least
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "single-label-batches",
     reason="R10",
     severity=Severity.ERROR,
-    needs=[Labels],
+    needs=[Batch],
     explains=[
         "collapsed-predictions",
         "dead-relu",
@@ -86,16 +86,27 @@ def single_label_batches(
             usual = _usual_share(batches)
             if binomial_at_least(len(hits), len(batches), usual) < risk:
                 yield _finding(run, stream, len(hits), batches, usual)
-        elif len(hits) == len(batches) and _learnt(run, stream):
-            yield _constant(run, stream, batches)
-    for stream in streams(run, many=True):  # classes of pixels or tokens
-        if stream.continuous or len(stream.batches) < min_batches or adversarial(run, stream.segment):
-            continue
-        judged += 1
-        if len(set(stream.labels)) == 1 and _learnt(run, stream):
-            yield _constant(run, stream, stream.batches, each=_per_sample(run, stream))
-    if not judged:
+        elif len(hits) == len(batches) and _learnt(run, stream.segment):
+            total = sum(map(len, batches))
+            yield _constant(place_of(run, stream.source), (total, len(batches), total), batches[0][0])
+    maps = list(_maps(run, min_batches))
+    yield from maps
+    if not judged and not maps:
         raise Skip(f"fewer than {min_batches} batches of at least {min_batch} class labels were seen")
+
+
+def _maps(run: Recording, min_batches: int) -> Iterator[Finding]:
+    """Yield a finding for targets of many labels each (pixels, tokens) that are all of one class."""
+    for segment, rows in training_batches(run).items():
+        for (source, _), batches in by_leaf(rows).items():
+            values = {value for b in batches for value in (b.min, b.max)}
+            many = all(b.role == "target" and width(b) > 1 and not is_float(b) for b in batches)
+            if not many or len(values) > 1 or len(batches) < min_batches or adversarial(run, segment):
+                continue
+            if _learnt(run, segment):
+                each = sum(map(samples, batches))
+                labels = sum(samples(b) * width(b) for b in batches)
+                yield _constant(place_of(run, source), (labels, len(batches), each), int(values.pop()))
 
 
 def _usual_share(batches: Sequence[Sequence[int]]) -> float:
@@ -105,9 +116,9 @@ def _usual_share(batches: Sequence[Sequence[int]]) -> float:
     return fmean(sum((count / total) ** len(batch) for count in counts.values()) for batch in batches)
 
 
-def _learnt(run: Recording, stream: Stream) -> bool:
+def _learnt(run: Recording, segment: int) -> bool:
     """Whether a classification loss gets these labels, so that a constant is no unused part of the batch."""
-    calls = [c for c in observed(run, LossCall) if c.split == TRAIN and c.segment == stream.segment]
+    calls = [c for c in observed(run, LossCall) if c.split == TRAIN and c.segment == segment]
     scored = [c for c in calls if c.metric in ("accuracy", "binary-accuracy")]
     return bool(scored) and all(c.distinct_targets == 1 for c in scored)
 
@@ -124,22 +135,16 @@ def _finding(run: Recording, stream: Stream, hits: int, batches: Sequence[Sequen
     )
 
 
-def _per_sample(run: Recording, stream: Stream) -> float:
-    """Return how many of the labels that were kept are one sample's."""
-    sizes = [s.batch_size for s in observed(run, Step) if s.segment == stream.segment and s.step in stream.steps]
-    return len(stream.labels) / sum(sizes) if sum(sizes) > 0 else 1.0
-
-
-def _constant(run: Recording, stream: Stream, batches: Sequence[Sequence[int]], each: float = 1.0) -> Finding:
-    """`each`: labels of one sample; those of one stand together."""
-    total = sum(map(len, batches))
-    certain = total / each >= 500
+def _constant(where: SourceLine | None, counts: tuple[int, int, int], label: int) -> Finding:
+    """`counts`: labels, batches, and samples: the labels of one sample stand together."""
+    labels, batches, each = counts
+    certain = each >= 500
     return Finding(
-        message=f"All {total} labels of the {len(batches)} training batches seen are of one class ({batches[0][0]}): "
+        message=f"All {labels} labels of the {batches} training batches seen are of one class ({label}): "
         "there is nothing to tell apart.",
         advice="Print `torch.unique(labels, return_counts=True)` of the whole training set. Shuffle it if it is sorted "
         "by class; look at the code that makes the labels if it holds one class only.",
-        where=place_of(run, stream.source),
+        where=where,
         evidence=(Measure("classes seen", 1, ">= 2"),),
         # A rare second class may simply not have come yet.
         severity=None if certain else Severity.WARNING,
