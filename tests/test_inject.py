@@ -182,10 +182,10 @@ def test_the_page_gives_each_kind_of_programs_a_line_of_its_own() -> None:
         Checked("loss-sign@gpt", 1.0, 1, [["error", "loss-sign", ""]]),
         Checked("loss-sign@ctc", 1.0, 1, [["error", "loss-sign", ""]]),
         Checked("loss-sign@tied_lm", 1.0, 1, [["error", "dead-relu", ""]]),
-        Checked("loss-sign@recipe_lstm", 1.0, 1, [["error", "dead-relu", ""]]),
+        Checked("loss-sign@ring_molecules", 1.0, 1, [["error", "dead-relu", ""]]),
     ]
     scores = dict.fromkeys((c.key for c in checked), 9.0) | dict.fromkeys(("@gpt", "@ctc", "@tied_lm"), 0.1)
-    scores["@recipe_lstm"] = 0.2
+    scores["@ring_molecules"] = 0.2
     text = page({c.key: c for c in checked}, {key: Native(key, "", score) for key, score in scores.items()})
     assert "checks were tried on: named 1 of 1 (100%)" in text
     assert "written after the checks: named 1 of 2 (50%)" in text
