@@ -20,7 +20,8 @@ def marked(case: Case) -> Any:
 
     So are the programs that were written to have faults put into them: of each kind of loop there is another.
     """
-    further = case.script.stem not in ("sick", "look_alike") if case.check else case.script.stem in LATER | FRESH | UNSEEN
+    stem = case.script.stem
+    further = stem not in ("sick", "look_alike") if case.check else stem in LATER | FRESH | UNSEEN
     return pytest.param(case, id=case.name, marks=[pytest.mark.extra] if further else [])
 
 
