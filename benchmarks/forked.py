@@ -71,10 +71,10 @@ class ForkedAttempt(Attempt):
     def _start(self, log: Any, writer: int) -> Any:  # noqa: ARG002 - a fork keeps every descriptor
         sys.stdout.flush()
         sys.stderr.flush()
-        gc.freeze()  # what is loaded already is no garbage: collections in the child need not go through it
         pid = os.fork()
         if pid:
             return Child(pid)
+        gc.freeze()  # what is loaded already is no garbage: collections need not go through it
         code = 70
         try:
             os.setsid()
