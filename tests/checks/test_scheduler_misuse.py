@@ -53,6 +53,8 @@ HALVED = [0.1 * 0.5**i for i in range(40)]
 def test_finds_a_rate_that_is_gone_where_the_length_of_an_epoch_is_not_known():
     [finding] = scheduler_misuse(run(HALVED, kind="ExponentialLR", loader=UNKNOWN))
     assert "of the 40 that were watched" in finding.message
+    [finding] = scheduler_misuse(run([0.01 * max(0, 10 - i) for i in range(40)], kind="LinearLR", loader=UNKNOWN))
+    assert "down to 0 by batch 11 of the 40" in finding.message
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def _too_fast(
         return
     if not sizes:
         lowest = min(lowest, OVER)
-    batches, whose = (max(sizes), "of the first epoch") if sizes else (len(taken), "that were watched")
+    batches, whose = (max(sizes), "of the first epoch") if sizes else (len(steps), "that were watched")
     rates = [(row.step, row.lr) for row in steps if row.lr >= 0]
     peak = max((lr for _, lr in [*rates, *((s.step, s.lr) for s in taken)]), default=0.0)
     end = within * batches
