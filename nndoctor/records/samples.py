@@ -125,9 +125,9 @@ class Redraw(Placed):
     between samples, over all values; `shades` the same for the distribution of the values within a sample, which
     flips, shifts and rotations leave as it is (NaN for tables, whose columns are not alike). `kept` is which share of
     the covariance of neighbouring values is left in the mean of a sample's draws: 1 where noise is added to values that
-    stay in their places, less where they are moved, NaN where it cannot be told. `scattered` is the share of the pairs
-    of draws that hold the same values in another order, in which neighbours are torn apart (as a flip, a shift or a
-    turn does not do, nor rows that change places whole; NaN for tables and where many values are equal). `label`: the
+    stay in their places, less where they are moved, NaN where it cannot be told. `scattered` is the share of samples
+    of which two draws hold the same values in another order, with neighbours torn apart (as a flip, a shift or a turn
+    does not do, nor rows that change places whole; NaN for tables and where many values are equal). `label`: the
     target is small beside the input, and the same in every draw. The place is that of the data set's `__getitem__`.
     """
 

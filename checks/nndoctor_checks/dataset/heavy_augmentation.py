@@ -34,7 +34,7 @@ def heavy_augmentation(
     ratio: float = 1.0,  # a draw is then as far from another draw of its sample as from another sample
     min_samples: int = 8,
     in_place: float = 0.8,  # of the covariance of neighbours is left in the mean of draws; of flipped images about 0.6
-    torn: float = 0.9,  # of the pairs of draws hold the same values in another order, neighbours apart
+    torn: float = 0.9,  # of the samples hold the same values in another order in two draws, neighbours apart
 ) -> Iterator[Finding]:
     """Random augmentation changes a sample more than samples differ.
 
@@ -112,5 +112,5 @@ def _scattered(row: Redraw, where: SourceLine | None) -> Finding:
         advice="Look at two draws of one sample. To shuffle samples is the loader's business (`shuffle=True`); within "
         "`__getitem__` nothing may be permuted but what has no order (the points of a cloud, whole).",
         where=where,
-        evidence=(Measure("pairs of draws with the same values in another order", row.scattered, "0"),),
+        evidence=(Measure("share of samples with their values in another order", row.scattered, "0"),),
     )
