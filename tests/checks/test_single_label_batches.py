@@ -57,9 +57,8 @@ def test_reports_maps_of_a_single_class() -> None:
         found(*maps(*[0] * 10, 1), scored(1))
     [finding] = found(*maps(*[0] * 10), scored(1))
     assert "All 2560 labels of the 10 training batches seen are of one class (0)" in finding.message
-    assert finding.severity is Severity.WARNING  # of 40 samples
-    [finding] = found(*maps(*[0] * 10, size=64), scored(1))
-    assert finding.severity is None
+    [large] = found(*maps(*[0] * 10, size=64), scored(1))
+    assert {finding.severity, large.severity} == {Severity.WARNING}  # lesions may be rare: most masks are empty
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections import Counter
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
+from nndoctor import Finding, Measure, Recording, Severity, Skip, check
 from nndoctor.records import TRAIN, Batch, LossCall
 from nndoctor_checks.batches import by_leaf, is_float, place_of, samples, training_batches, width
 from nndoctor_checks.label_streams import adversarial, different_batches, single, streams
@@ -88,7 +88,7 @@ def single_label_batches(
                 yield _finding(run, stream, len(hits), batches, usual)
         elif len(hits) == len(batches) and _learnt(run, stream.segment):
             total = sum(map(len, batches))
-            yield _constant(place_of(run, stream.source), (total, len(batches), total), batches[0][0])
+            yield _constant(run, stream.source, (total, len(batches)), batches[0][0], sure=total >= 500)
     maps = list(_maps(run, min_batches))
     yield from maps
     if not judged and not maps:
@@ -104,9 +104,9 @@ def _maps(run: Recording, min_batches: int) -> Iterator[Finding]:
             if not many or len(values) > 1 or len(batches) < min_batches or adversarial(run, segment):
                 continue
             if _learnt(run, segment):
-                each = sum(map(samples, batches))
                 labels = sum(samples(b) * width(b) for b in batches)
-                yield _constant(place_of(run, source), (labels, len(batches), each), int(values.pop()))
+                # Images in which there is nothing to find may be by far the most.
+                yield _constant(run, source, (labels, len(batches)), int(values.pop()), sure=False)
 
 
 def _usual_share(batches: Sequence[Sequence[int]]) -> float:
@@ -135,18 +135,17 @@ def _finding(run: Recording, stream: Stream, hits: int, batches: Sequence[Sequen
     )
 
 
-def _constant(where: SourceLine | None, counts: tuple[int, int, int], label: int) -> Finding:
-    """`counts`: labels, batches, and samples: the labels of one sample stand together."""
-    labels, batches, each = counts
-    certain = each >= 500
+def _constant(run: Recording, source: str, counts: tuple[int, int], label: int, *, sure: bool) -> Finding:
+    """`counts`: labels and batches."""
+    labels, batches = counts
     return Finding(
         message=f"All {labels} labels of the {batches} training batches seen are of one class ({label}): "
         "there is nothing to tell apart.",
         advice="Print `torch.unique(labels, return_counts=True)` of the whole training set. Shuffle it if it is sorted "
         "by class; look at the code that makes the labels if it holds one class only.",
-        where=where,
+        where=place_of(run, source),
         evidence=(Measure("classes seen", 1, ">= 2"),),
         # A rare second class may simply not have come yet.
-        severity=None if certain else Severity.WARNING,
-        certain=certain,
+        severity=None if sure else Severity.WARNING,
+        certain=sure,
     )
