@@ -22,7 +22,8 @@ import torch
 from nndoctor.recording import FILE_NAME, Recording
 from nndoctor.records import OBSERVE, Environment, Module, Parameter, Step, TensorStats
 from nndoctor.watching.keeper import Keeper
-from nndoctor.watching.samples import SAMPLE, Column, Taken
+from nndoctor.watching.samples import Column, Taken
+from nndoctor.watching.views import SAMPLE
 
 MOST_BYTES = 300e6
 LONGEST = 15.0

@@ -6,8 +6,6 @@ What the values amount to is worked out later, for many steps at once (`figures`
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,16 +14,16 @@ from torch import Tensor, nn
 
 from nndoctor.feeds.tree import leaves
 from nndoctor.watching.identity import ByIdentity
+from nndoctor.watching.views import PLAIN, SAMPLE, copy_of, stride_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from nndoctor.names import Names
 
-SAMPLE = 256
-"""Values looked at in each tensor: their std is then known to about 5 per cent."""
 MOST_MODULES = 3000
-PLAIN = (Tensor, nn.Parameter)
+MOST_WAITING = 2**22
+"""Values of outputs that are kept until the optimizer steps, in all: 16 MB."""
 STRIDED, FLOAT = torch.strided, torch.float32
 
 
@@ -53,54 +51,6 @@ _transformation = torch._C._functorch.peek_interpreter_stack
 """The transformation of torch.func that runs, or None: its tensors hold no values of their own."""
 
 
-def values_of(tensor: Tensor) -> Tensor | None:
-    """Return a flat view (or copy) of at most `SAMPLE` values, evenly spread; None where there are none."""
-    if type(tensor) in PLAIN and tensor.layout is STRIDED and tensor.is_contiguous() and not tensor.is_meta:
-        if tensor.dtype is not torch.float32 and not tensor.is_floating_point():
-            return None
-        count = tensor.numel()
-        if count > SAMPLE:
-            return tensor.as_strided((SAMPLE,), (_stride(count),))
-        return (tensor if tensor.dim() == 1 else tensor.view(-1)) if count else None
-    if hasattr(tensor, "to_local"):  # a DTensor: what this rank holds of it
-        tensor = tensor.to_local()
-    if tensor.is_sparse:
-        tensor = tensor.detach().coalesce().values()
-    if not tensor.is_floating_point() or tensor.numel() == 0 or tensor.is_meta:
-        return None
-    if tensor.numel() <= SAMPLE:
-        return tensor.detach().reshape(-1)
-    # What is not contiguous is not laid out anew for a few values.
-    return tensor.detach()[_places(tuple(tensor.shape), tensor.device)]
-
-
-def copy_of(tensor: Tensor) -> Tensor | None:
-    """Return a copy of at most `SAMPLE` values as float32, in as few operations as it can be done."""
-    plain = type(tensor) in PLAIN and tensor.dtype is torch.float32 and tensor.layout is STRIDED
-    if plain and tensor.is_contiguous() and not tensor.is_meta:
-        count = tensor.numel()
-        length, stride = (SAMPLE, _stride(count)) if count > SAMPLE else (count, 1)
-        return torch.as_strided_copy(tensor.detach(), (length,), (stride,)) if count else None
-    values = values_of(tensor.detach())
-    if values is None:
-        return None
-    return values.clone() if values.dtype is torch.float32 else values.float()
-
-
-@lru_cache(maxsize=512)
-def _places(shape: tuple[int, ...], device: torch.device) -> tuple[Tensor, ...]:
-    """Return indices of evenly spread values."""
-    count = math.prod(shape)
-    found: tuple[Tensor, ...] = torch.unravel_index(_stride(count) * torch.arange(SAMPLE, device=device), shape)
-    return found
-
-
-def _stride(count: int) -> int:
-    """Return an odd stride: an even one would mostly stay in the same column of a matrix."""
-    stride = count // SAMPLE
-    return stride - 1 + stride % 2
-
-
 class Sampler:
     """Takes the samples of one step after the other."""
 
@@ -116,6 +66,12 @@ class Sampler:
         """What the optimizer holds that is about to step."""
         self._layouts: dict[int, _Layout] = {}
         self._modules: ByIdentity[_Layer] = ByIdentity()
+        self._waiting: list[tuple[_Layer, Tensor, int]] = []
+        """Outputs whose values are taken together when the forward pass is over, and their versions."""
+        self._probation: list[tuple[_Layer, Tensor, int]] = []
+        """Outputs of layers that may wait from now on, if nobody writes to what they returned."""
+        self._waiting_values = 0
+        self._waited: _Layout | None = None
         self._parameters: ByIdentity[_Held] = ByIdentity()
 
     def clear(self) -> None:
@@ -123,6 +79,7 @@ class Sampler:
         self.orders = {}
         self.changed = None
         self._pieces.clear()
+        self._let_go()
         self._before = None
 
     def activation(self, module: nn.Module, output: Any) -> None:
@@ -143,8 +100,11 @@ class Sampler:
             self._new_activation(module, output, known, len(orders))
         elif known.name not in orders and _transformation() is None:
             orders[known.name] = known.order
-            piece = torch.as_strided_copy(output.detach(), known.size, known.stride)
-            self._pieces.append((known.columns, piece))
+            if known.may_wait and output.requires_grad:
+                self._waiting.append((known, output, output._version))
+            else:
+                piece = torch.as_strided_copy(output.detach(), known.size, known.stride)
+                self._pieces.append((known.columns, piece))
 
     def _new_activation(self, module: nn.Module, output: Any, known: _Layer | None, order: int) -> None:
         name = known.name if known is not None else self.names.path(module)
@@ -157,9 +117,41 @@ class Sampler:
             return
         column = Column("activation", name, first.numel(), values.numel(), type(module).__name__, order)
         if known is None or known.columns != (column,):
+            self._waiting_values -= known.numel if known is not None and known.may_wait else 0
             known = _Layer(name, order, column, first.dtype)
             self._modules.put(module, known)
         self._pieces.append((known.columns, values))
+        if first is output and first.is_cpu and first.requires_grad and known.numel > 0:
+            self._probation.append((known, first, first._version))
+
+    def _after_forward(self) -> None:
+        """Take the values of the outputs that waited, in one operation instead of one for each."""
+        for layer, output, version in self._probation:
+            if output._version == version and self._waiting_values + layer.numel <= MOST_WAITING:
+                layer.may_wait = True
+                self._waiting_values += layer.numel
+        layers, views = [], []
+        for layer, output, version in self._waiting:
+            if output._version == version:
+                layers.append(layer)
+                views.append(output.as_strided(layer.size, layer.stride))
+            else:  # written to in place: these values are lost, the next ones are copied at once
+                layer.may_wait = False
+                self._waiting_values -= layer.numel
+        if views:
+            self._pieces.append((self._columns_of(layers), torch.cat(views)))
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._waiting.clear()
+        self._probation.clear()
+
+    def _columns_of(self, layers: list[_Layer]) -> tuple[Column, ...]:
+        """Return the columns of several layers; the same tuple as long as these are the same."""
+        parts: list[tuple[Column, ...]] = [layer.columns for layer in layers]
+        if self._waited is None or not _same(self._waited.parts, parts):
+            self._waited = _Layout(parts, tuple(column for part in parts for column in part))
+        return self._waited.columns
 
     def before(self, optimizer: Any) -> None:
         """Take gradients, and the weights that they are about to change."""
@@ -167,6 +159,7 @@ class Sampler:
         with_gradients = torch.is_grad_enabled()
         torch._C._set_grad_enabled(False)  # `no_grad` itself is a dozen calls
         try:
+            self._after_forward()
             if (views := held.gradients()) is not None:
                 self._pieces.append((self._named("gradient", held, held.sizes), torch.cat(views)))
             else:
@@ -197,6 +190,9 @@ class Sampler:
 
     def taken(self, segment: int, step: int) -> list[Taken]:
         """Return what was taken in this step, device by device."""
+        if self._waiting or self._probation:  # no optimizer has stepped
+            with torch.no_grad():
+                self._after_forward()
         devices: dict[int, list[tuple[tuple[Column, ...], Tensor]]] = {}
         if len({piece.get_device() for _, piece in self._pieces}) == 1:
             devices[self._pieces[0][1].get_device()] = self._pieces
@@ -211,7 +207,7 @@ class Sampler:
     def _joined(self, device: int, parts: list[tuple[Column, ...]]) -> tuple[Column, ...]:
         """Return all columns in one tuple; the same one as long as the parts are the same."""
         known = self._layouts.get(device)
-        if known is None or len(known.parts) != len(parts) or not all(map(is_, known.parts, parts)):
+        if known is None or not _same(known.parts, parts):
             known = self._layouts[device] = _Layout(parts, tuple(column for part in parts for column in part))
         return known.columns
 
@@ -257,14 +253,16 @@ class Sampler:
 class _Layer:
     """What is known of a module's output, so that the next one like it is quickly taken."""
 
-    __slots__ = ("columns", "name", "numel", "order", "size", "stride")
+    __slots__ = ("columns", "may_wait", "name", "numel", "order", "size", "stride")
 
     def __init__(self, name: str, order: int, column: Column, dtype: torch.dtype) -> None:
         self.name, self.order = name, order
         self.numel = column.numel if dtype is torch.float32 else -1
         self.columns = (column,)
+        self.may_wait = False
+        """Nobody writes to its output, which is small enough to be kept until the optimizer steps."""
         self.size = (column.length,)
-        self.stride = (_stride(column.numel) if column.numel > SAMPLE else 1,)
+        self.stride = (stride_of(column.numel) if column.numel > SAMPLE else 1,)
 
 
 class _Held:
@@ -340,7 +338,7 @@ def _planned(shape: torch.Size) -> tuple[torch.Size | None, tuple[int, ...], tup
     if not numel:
         return None, (), ()
     if numel > SAMPLE:
-        return shape, (SAMPLE,), (_stride(numel),)
+        return shape, (SAMPLE,), (stride_of(numel),)
     return (shape, (), ()) if len(shape) == 1 else (shape, (numel,), (1,))
 
 
@@ -349,6 +347,10 @@ class _Layout(NamedTuple):
 
     parts: list[tuple[Column, ...]]
     columns: tuple[Column, ...]
+
+
+def _same(known: list[tuple[Column, ...]], parts: list[tuple[Column, ...]]) -> bool:
+    return len(known) == len(parts) and all(map(is_, known, parts))
 
 
 def _flat(views: list[Tensor]) -> Tensor:

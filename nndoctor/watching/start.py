@@ -8,7 +8,8 @@ import torch
 
 from nndoctor.records import TensorStats
 from nndoctor.watching import figures
-from nndoctor.watching.samples import Column, Taken, values_of
+from nndoctor.watching.samples import Column, Taken
+from nndoctor.watching.views import values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

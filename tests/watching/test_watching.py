@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import weakref
 from dataclasses import fields
 from typing import Any
 
@@ -39,9 +40,10 @@ from nndoctor.watching.figures import rows
 from nndoctor.watching.keeper import MOST, STEP_FIELDS, Keeper
 from nndoctor.watching.monitor import Monitor
 from nndoctor.watching.pace import Pace
-from nndoctor.watching.samples import SAMPLE, Column, Sampler, Taken, values_of
+from nndoctor.watching.samples import Column, Sampler, Taken
 from nndoctor.watching.script import WatchedRun
 from nndoctor.watching.thinning import OfSteps
+from nndoctor.watching.views import SAMPLE, values_of
 
 
 def model_and_data(inputs=None):
@@ -533,6 +535,59 @@ def test_an_output_of_another_shape_or_type_is_taken_as_it_is():
     for output in (torch.tensor([1, 2]), None, torch.arange(8.0).to_sparse()):
         sampler.clear()
         sampler.activation(layer, output)
+
+
+def _activations(sampler: Sampler) -> dict[str, list[float]]:
+    """Return the activations of a step by the module's name."""
+    found: dict[str, list[float]] = {}
+    for taken in sampler.taken(0, 0):
+        names = [column.name for column in taken.columns]
+        lengths = [column.length for column in taken.columns]
+        values = torch.cat(taken.pieces).split(lengths)
+        found |= {name: part.tolist() for name, part in zip(names, values, strict=True)}
+    return found
+
+
+def test_outputs_wait_for_the_end_of_the_forward_pass_unless_they_are_written_to():
+    """A layer whose output the next one writes to in place keeps its own values in the recording."""
+    sampler = Sampler(Names())
+    kept, written = nn.Identity(), nn.Identity()
+    weight = nn.Parameter(torch.ones(4))
+    kept_name, written_name = (sampler.names.path(module) for module in (kept, written))
+    for step in range(4):
+        sampler.clear()
+        first, second = weight * (step + 1.0), weight * -1.0
+        sampler.activation(kept, first)
+        sampler.activation(written, second)
+        second.mul_(0.0)
+        assert len(sampler._waiting) == (0 if step == 0 else 1)
+        assert _activations(sampler) == {kept_name: [step + 1.0] * 4, written_name: [-1.0] * 4}
+    sampler.clear()
+    first = weight * 9.0
+    sampler.activation(kept, first)
+    first.mul_(0.0)  # for the first time: its values are lost, and the next ones are copied at once
+    assert _activations(sampler) == {}
+    sampler.clear()
+    first = weight * 9.0
+    sampler.activation(kept, first)
+    first.mul_(0.0)
+    assert _activations(sampler) == {kept_name: [9.0] * 4}
+
+
+def test_no_output_is_held_beyond_its_step_and_none_that_is_large(monkeypatch):
+    monkeypatch.setattr("nndoctor.watching.samples.MOST_WAITING", 6)
+    sampler = Sampler(Names())
+    layers, weight = [nn.Identity(), nn.Identity()], nn.Parameter(torch.ones(4))
+    for step in range(2):
+        sampler.clear()
+        outputs = [weight * 1.0 for _ in layers]
+        for layer, output in zip(layers, outputs, strict=True):
+            sampler.activation(layer, output)
+        assert len(sampler._waiting) == (0 if step == 0 else 1)
+        held = [weakref.ref(output) for output in outputs]
+        del outputs, output
+        sampler.taken(0, step)
+        assert not any(reference() is not None for reference in held)
 
 
 def test_scores_of_several_steps_at_once():
