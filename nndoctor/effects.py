@@ -5,9 +5,10 @@ how much did the control not learn? That is the same for a loss of 0.1 and one o
 
 Repetitions go on until the outcome is clear, and are judged by a test that is made for that, Wald's sequential
 probability ratio test (Wald 1945, Sequential Tests of Statistical Hypotheses): each repetition is a vote for (a clear
-gain), against (none), or neither. With votes that go the wrong way at most one time in five, the odds are 4 to 1 a
+gain), against (none), or neither. With votes that go the wrong way at most one time in ten, the odds are 9 to 1 a
 vote, and `FOR` and `AGAINST` are the bounds of a walk (gambler's ruin): to reach +3 before -2 by chance has a
-probability of (4^2 - 1) / (4^5 - 1) = 1.5 %, to reach -2 before +3 although the treatment helps one of 6 %.
+probability of (9^2 - 1) / (9^5 - 1) = 0.14 %, to reach -2 before +3 although the treatment helps one of 1.2 %. Where
+the time is over at `SUFFICES`, the former is (9^2 - 1) / (9^4 - 1) = 1.2 %.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ FAR_LESS = (0.2, 0.02)
 """A loss of a fifth or less counts from this share of the way on: both have come near the end, one much nearer."""
 NEARER = (0.8, 0.02)
 """A loss that is less by a fifth but has come less than `SMALL` further counts neither way from this share on."""
+RISEN = 0.5
+"""Of the loss at the start: a run that ends this far above its start, or in no number at all, has come to harm."""
+HELD = 0.05
+"""Of the loss at the start: a run that ends at most this far above it has not."""
 LEARNS = 0.05
 """Of the loss at the start: a run that gains less has not learned, and is no proof of anything."""
 LEARNS_SCORE = 0.1
@@ -40,7 +45,9 @@ WELL = 0.35
 WELL_SCORE = 0.85
 """Accuracy or R2 from which on a run learns well."""
 FOR = 3
-"""Votes for, above those against, that make a treatment helpful."""
+"""Votes for, above those against, after which no more are asked for."""
+SUFFICES = 2
+"""Votes for, above those against, that make a treatment helpful: where there was no time for `FOR`."""
 AGAINST = 2
 """Votes against, above those for, that make it one that does nothing."""
 MOST = 7
@@ -84,7 +91,12 @@ def higher_is_better(metric: str) -> bool:
 
 
 def gain(trial: Trial, control: float, treated: float) -> float:
-    """Return the share of the treated run's way that the control has not come; 0 where the treated did not learn."""
+    """Return the share of the treated run's way that the control has not come; 0 where the treated did not learn.
+
+    1 where the control has come to harm, and the treated run has not: that is worth all that it may learn later.
+    """
+    if _harmed(trial, control) and treated <= trial.start + HELD * abs(trial.start):
+        return 1.0
     way = _way(trial, treated)
     least = LEARNS_SCORE if higher_is_better(trial.metric) else LEARNS * abs(trial.start)
     if not (way > 0 and way >= least and math.isfinite(way)):
@@ -100,7 +112,7 @@ def summary(trial: Trial) -> Summary:
         return Summary(Effect.UNCLEAR, math.nan, math.nan, 0, 0, control_learns=False, cured=False)
     gains = [gain(trial, c, t) for c, t in pairs]
     lead = vote(trial)
-    if lead >= FOR:
+    if lead >= SUFFICES:
         effect = Effect.HELPED
     elif lead <= -AGAINST:
         # A run that still diverges, but far less, has not been treated enough: that refutes nothing.
@@ -123,8 +135,15 @@ def summary(trial: Trial) -> Summary:
 
 def settled(trial: Trial) -> bool:
     """Whether the repetitions so far suffice: one bound is reached, or there have been as many as there are to be."""
-    done = min(len(trial.controls), len(trial.treated))
-    return done >= MOST or vote(trial) <= -AGAINST or (done > 0 and summary(trial).effect is not Effect.UNCLEAR)
+    done, lead = min(len(trial.controls), len(trial.treated)), vote(trial)
+    return done >= MOST or lead >= FOR or lead <= -AGAINST or (done > 0 and summary(trial).effect is Effect.SLIGHT)
+
+
+def _harmed(trial: Trial, control: float) -> bool:
+    """Whether a loss has risen far above its start, or is no number any more."""
+    if trial.metric != "loss" or not math.isfinite(trial.start):
+        return False
+    return not math.isfinite(control) or control - trial.start > RISEN * abs(trial.start)
 
 
 def _milder(trial: Trial, control: float, treated: float) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nndoctor import Check, Finding, Recording, Severity, check
 from nndoctor.choice import chosen, left_over
 from nndoctor.diagnose import diagnose
-from nndoctor.effects import AGAINST, FOR, MOST, Effect, settled, summary
+from nndoctor.effects import AGAINST, FOR, MOST, SUFFICES, Effect, settled, summary
 from nndoctor.proof import TIME_OVER, proof
 from nndoctor.records import Event, Experiment, Record, Step, Trial
 
@@ -72,13 +72,16 @@ def fires(
         pytest.param(trial(WILD, WELL), Effect.HELPED, id="diverges, then learns"),
         pytest.param(trial(STUCK, STUCK), Effect.NOTHING, id="no difference"),
         pytest.param(trial(WELL, STUCK), Effect.NOTHING, id="it does harm"),
-        pytest.param(trial(WILD, STUCK), Effect.NOTHING, id="no longer diverges, but does not learn either"),
+        pytest.param(trial(WILD, STUCK), Effect.HELPED, id="no longer diverges, though it does not learn yet"),
+        pytest.param(trial((2.4, 2.5), STUCK[:2]), Effect.NOTHING, id="no longer a little above its start"),
+        pytest.param(trial(WILD, (3.0, 3.0, 3.0)), Effect.UNCLEAR, id="far less, and still above its start"),
         pytest.param(trial((9e5, 8e5), (9e3, 7e3)), Effect.UNCLEAR, id="still diverges, but far less"),
         pytest.param(trial(STUCK, (0.2, 2.4, 2.5)), Effect.UNCLEAR, id="better once in three"),
         pytest.param(trial((*STUCK, 2.3), (0.2, 2.4, 2.5, 2.4)), Effect.NOTHING, id="better once in four"),
         pytest.param(trial((2.3,) * 5, (0.2, 0.2, 2.5, 0.2, 0.2)), Effect.HELPED, id="better four times in five"),
         pytest.param(trial(STUCK, (0.2, 0.2, 2.5)), Effect.UNCLEAR, id="better twice in three"),
-        pytest.param(trial(STUCK[:2], WELL[:2]), Effect.UNCLEAR, id="too few repetitions to confirm"),
+        pytest.param(trial(STUCK[:2], WELL[:2]), Effect.HELPED, id="two repetitions, where time was over"),
+        pytest.param(trial(STUCK[:1], WELL[:1]), Effect.UNCLEAR, id="too few repetitions to confirm"),
         pytest.param(trial((1.0, 1.0, 1.0), (0.7, 0.7, 0.7)), Effect.UNCLEAR, id="a little better"),
         pytest.param(trial((1.0,) * 6, (0.7,) * 6), Effect.SLIGHT, id="a little better, six times"),
         pytest.param(trial((0.34,) * 6, (0.18,) * 6), Effect.SLIGHT, id="half of what is left, six times"),
@@ -98,6 +101,7 @@ def test_what_a_treatment_did(row: Trial, effect: Effect) -> None:
 def test_repetitions_go_on_until_the_outcome_is_clear() -> None:
     assert settled(trial(STUCK[:2], STUCK[:2]))
     assert settled(trial(STUCK, WELL))
+    assert not settled(trial(STUCK[:2], WELL[:2]))
     assert not settled(trial((), ()))
     assert not settled(trial(STUCK[:1], STUCK[:1]))
     assert not settled(trial(STUCK[:2], (2.3, 0.2)))
@@ -121,8 +125,9 @@ def reached(upper: int, lower: int, chance: float) -> float:
 
 
 def test_the_error_rates_are_those_of_the_documentation() -> None:
-    assert reached(FOR, AGAINST, 0.2) == pytest.approx(0.0147, abs=1e-3)
-    assert 1 - reached(FOR, AGAINST, 0.8) == pytest.approx(0.062, abs=1e-3)
+    assert reached(FOR, AGAINST, 0.1) == pytest.approx(0.0014, abs=1e-4)
+    assert reached(SUFFICES, AGAINST, 0.1) == pytest.approx(0.012, abs=1e-3)
+    assert 1 - reached(FOR, AGAINST, 0.9) == pytest.approx(0.012, abs=1e-3)
 
 
 NUMBERS = st.lists(st.floats() | st.sampled_from([0.0, 1.0]), max_size=4).map(tuple)

@@ -18,7 +18,7 @@ from nndoctor.experiments.diet import Diet, Result
 from nndoctor.experiments.wishes import Pair, Wish, rivals
 from nndoctor.proof import NOT_NEEDED, TIME_OVER, TOO_SHORT
 from nndoctor.rates import highest_rate
-from nndoctor.records import OBSERVE, TRIAL, Trial
+from nndoctor.records import TRIAL, Trial
 from nndoctor.treatments.data import remixed
 from nndoctor.treatments.registry import make
 
@@ -39,10 +39,12 @@ SHORT = 40
 """Steps of the first pair of runs: where they differ clearly, the others need no more."""
 FEWEST = 20
 """Steps that the likeliest treatment gets though time is short."""
+LIKELIEST = 2
+"""Treatments that the time is planned for: one of them mostly helps."""
 SHORTEST = 8
 """Steps below which a run shows nothing."""
 WARM_UP = 0.5
-"""A first rate below this part of the highest one of its schedule is that of a warm-up."""
+"""A first rate below this part of its schedule's highest is that of a warm-up."""
 MARGIN = 4
 """Iterations of such a loop that are not counted on: the last one is complete only when another begins."""
 PASSES = 3
@@ -56,7 +58,7 @@ MIXING = 977
 HALF = 0.5
 """Share of the time that must be left for treatments that no finding asks for."""
 UNASKED = "optimizer-choice"
-"""The check of the treatments that are tried although no finding asks for them."""
+"""The check of treatments that no finding asks for."""
 SLACK = 5.0
 _BEGINNINGS = (0.0, 1 / 3, 2 / 3, 1 / 6, 1 / 2, 5 / 6, 1 / 12)
 """Where in the order of the batches each repetition begins."""
@@ -124,7 +126,8 @@ class Trials:
     def _length(self, observed: Result) -> int:
         """Return how many steps a run is to have; measure on fewer batches where they cost more than the steps."""
         wanted = min(MOST_STEPS, PASSES * len(self._content))
-        affordable = self._steps_in_time(REPETITIONS * (len(self._fit) + 1))
+        likely = min(LIKELIEST, sum(not wish.symptom for wish in self._fit.values()))
+        affordable = self._steps_in_time(REPETITIONS * (max(1, likely) + 1))
         if affordable < SHORT:  # what time there is goes to the likeliest treatment
             self._measured = self._measured[:FEW_MEASURES]
             affordable = max(affordable, min(FEWEST, self._steps_in_time(2 * REPETITIONS)), SHORTEST)
@@ -392,8 +395,3 @@ def _pick(value: Value, metric: str) -> float:
 
 def _score_name(metric: str) -> str:
     return "r2" if metric == "r2" else "accuracy"
-
-
-def observation(steps: int, seconds: float) -> Diet:
-    """Return the diet that records the batches for the trials of a segment."""
-    return Diet(name=OBSERVE, wanted=steps, least=steps, seconds=seconds)

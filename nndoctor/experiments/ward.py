@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from nndoctor.experiments.bench import Bench
 from nndoctor.experiments.course import Course
+from nndoctor.experiments.diet import Diet
 from nndoctor.experiments.forks import Forks
-from nndoctor.experiments.trials import Trials, observation
+from nndoctor.experiments.trials import Trials
 from nndoctor.experiments.wishes import Wish
 from nndoctor.probes import graph
 from nndoctor.probes.losses import Losses
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nndoctor.conductor import Conductor
-    from nndoctor.experiments.diet import Diet, Result
+    from nndoctor.experiments.diet import Result
     from nndoctor.probes.batches import Batches
     from nndoctor.probes.era import Era
 
@@ -67,7 +68,8 @@ class Ward(Listener):
         steps = min(config.steps, config.iterations // (4 if forks else 8) or config.steps)
         if here:
             conductor.on_op = self._seen
-        observed = yield observation(steps if here else 1, SHARE * config.budget)
+        steps = steps if here else 1
+        observed = yield Diet(name=OBSERVE, wanted=steps, least=steps, seconds=SHARE * config.budget)
         if here:
             # Where data meets the model is known now; to look at every batch again would only cost time.
             conductor.on_batch, conductor.on_op = lambda *_: None, lambda *_: None

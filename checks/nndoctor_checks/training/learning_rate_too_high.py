@@ -285,7 +285,8 @@ def _relieved(run: Recording, segment: int, own: Descent) -> Finding | None:
         if factor is None or row.segment != segment or row.with_others or row.jointly or row.metric != "loss":
             continue
         shown = summary(row)
-        if shown.effect is not Effect.HELPED or shown.control_learns:
+        learns = shown.treated < row.start  # to diverge no longer is not enough
+        if shown.effect is not Effect.HELPED or shown.control_learns or not learns:
             continue
         told = (
             f"the same batches end at {shown.treated:.3g} with {factor} of it, and at {shown.control:.3g} without "

@@ -12,6 +12,10 @@ from nndoctor_checks.tensors import matrices, update_ratios
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+USUAL = 1e-3
+"""Update / weight of most healthy trainings."""
+FAR = 300.0
+"""Times off the usual, a tenth or ten times of which would still be far from it."""
 WARM_UP = 2.0
 """A learning rate that more than doubles over the observed steps is still being warmed up."""
 
@@ -21,7 +25,7 @@ WARM_UP = 2.0
     reason="R33",
     severity=Severity.WARNING,
     needs=[Parameter, TensorStats],
-    relief=["learning-rate-x0.1", "learning-rate-x10"],
+    relief=["learning-rate-x0.1", "learning-rate-x0.01", "learning-rate-x10", "learning-rate-x100"],
     watched=True,
 )
 def update_ratio(
@@ -90,6 +94,14 @@ def _warming(run: Recording, segment: int) -> bool:
     return len(rates) > 1 and rates[-1] > WARM_UP * rates[0]
 
 
+def _rates(value: float) -> tuple[str, ...]:
+    """Return the rates to be tried: first the one that brings the ratio nearer to the usual one."""
+    if value > USUAL:
+        tenth, hundredth = "learning-rate-x0.1", "learning-rate-x0.01"
+        return (hundredth, tenth) if value > FAR * USUAL else (tenth,)
+    return ("learning-rate-x100", "learning-rate-x10") if value < USUAL / FAR else ("learning-rate-x10",)
+
+
 def _finding(
     run: Recording,
     weights: Sequence[Parameter],
@@ -123,5 +135,5 @@ def _finding(
                 "Update / weight per step", ("weight", "ratio"), tuple((n, f"{v:.2g}") for n, v in late.items())[:30]
             ),
         ),
-        treatments=("learning-rate-x0.1",) if value > limits[1] else ("learning-rate-x10",),
+        treatments=_rates(value),
     )
