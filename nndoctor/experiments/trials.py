@@ -126,8 +126,7 @@ class Trials:
     def _length(self, observed: Result) -> int:
         """Return how many steps a run is to have; measure on fewer batches where they cost more than the steps."""
         wanted = min(MOST_STEPS, PASSES * len(self._content))
-        likely = min(LIKELIEST, sum(not wish.symptom for wish in self._fit.values()))
-        affordable = self._steps_in_time(REPETITIONS * (max(1, likely) + 1))
+        affordable = self._steps_in_time(REPETITIONS * (min(LIKELIEST, len(self._fit)) + 1))
         if affordable < SHORT:  # what time there is goes to the likeliest treatment
             self._measured = self._measured[:FEW_MEASURES]
             affordable = max(affordable, min(FEWEST, self._steps_in_time(2 * REPETITIONS)), SHORTEST)
