@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forked import nndoctor
+
 from nndoctor.prescription.edits import EDITS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,11 +89,6 @@ def examined(script: Path, runs: Path, folder: Path, *, again: bool) -> str:
     subprocess.run(["git", "apply", str(file)], cwd=copy, check=True)  # noqa: S607
     nndoctor("check", "-q", "--out", str(folder / "again"), script.name, cwd=copy)
     return judged(script.parent.name, before, state(folder / "again"))
-
-
-def nndoctor(*arguments: str, cwd: Path) -> None:
-    """Run nndoctor in a process of its own."""
-    subprocess.run([sys.executable, "-m", "nndoctor", *arguments], cwd=cwd, capture_output=True, check=False)
 
 
 def state(run: Path) -> State:

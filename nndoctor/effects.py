@@ -52,8 +52,8 @@ AGAINST = 2
 """Votes against, above those for, that make it one that does nothing."""
 MOST = 7
 """Repetitions after which it stays open."""
-SIGNS = 6
-"""Repetitions, all of them better, that show a gain that is not clear: 0.5^6 = 1.6 % by chance (sign test)."""
+SIGNS = 5
+"""Repetitions, all of them better, that show a gain that is not clear: 0.5^5 = 3.1 % by chance (sign test)."""
 REPETITIONS = FOR
 """Fewest repetitions that can confirm."""
 

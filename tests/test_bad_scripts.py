@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from forked import nndoctor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,10 +49,10 @@ def started(folder: Path, program: str, *arguments: str) -> subprocess.Popen[str
 
 
 def checked(folder: Path, program: str, *arguments: str) -> tuple[int, str]:
-    process = started(folder, program, *arguments)
-    out, err = process.communicate(timeout=200)
-    assert "nndoctor/" not in err, err
-    return process.returncode, out + err
+    (folder / "train.py").write_text(HEAD + program)
+    done = nndoctor("check", *arguments, "train.py", cwd=folder, NO_COLOR="1", COLUMNS="200")
+    assert "nndoctor/" not in done.stderr, done.stderr
+    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forked import nndoctor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,14 +40,7 @@ def checked(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
 
     def run(script: Path, *options: str) -> list[dict[str, Any]]:
         out = tmp_path / "run"
-        subprocess.run(
-            [sys.executable, "-m", "nndoctor", "check", "-q", "--out", str(out), *options, script.name],
-            cwd=script.parent,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            timeout=240,
-            check=False,
-        )
+        nndoctor("check", "-q", "--out", str(out), *options, script.name, cwd=script.parent)
         found: list[dict[str, Any]] = json.loads((out / "findings.json").read_text())["diagnosis"]
         return found
 

@@ -162,7 +162,8 @@ def test_layers_in_a_plain_list_are_not_registered(record: Record) -> None:
                 optimizer.zero_grad()
                 F.cross_entropy(model(x), y).backward()
                 optimizer.step()
-        """
+        """,
+        only=(OBSERVE,),
     )
     assert {row.name for row in run.rows(Module) if not row.registered} == {"Linear", "Linear#1"}
     assert {row.optimizer for row in run.rows(Parameter) if not row.registered} == {""}

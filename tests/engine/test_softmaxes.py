@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nndoctor.records import SoftmaxCall
+from nndoctor.records import OBSERVE, SoftmaxCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from nndoctor.recording import Recording
 
     Record = Callable[..., Recording]
+
+
+@pytest.fixture
+def record(record: Record) -> Record:
+    """A softmax is seen while the loop is observed: the experiments need not be made."""
+    return partial(record, only=(OBSERVE,))
+
 
 ATTENTION = """
 class Attention(nn.Module):

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked import nndoctor
 
 from nndoctor.errors import UsageError
 from nndoctor.settings import Target, split_factory
@@ -16,17 +17,6 @@ from nndoctor.target import ensure_runnable
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_projects" / "tested"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def nndoctor(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "nndoctor", "check", *arguments],
-        cwd=folder,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +46,7 @@ def test_a_factory_that_does_not_exist_is_told_before_anything_starts(tmp_path, 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["training.py:make_training", "training:make_training"])
 def test_a_healthy_factory_is_healthy(tmp_path, target):
-    done = nndoctor(SAMPLE, "-q", "--out", str(tmp_path / "run"), target)
+    done = nndoctor("check", "-q", "--out", str(tmp_path / "run"), target, cwd=SAMPLE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads((tmp_path / "run" / "findings.json").read_text())["status"] == "healthy"
 
@@ -73,7 +63,7 @@ def test_a_healthy_factory_is_healthy(tmp_path, target):
 )
 def test_a_factory_that_cannot_be_trained_is_told_in_one_line(tmp_path, body, text):
     (tmp_path / "t.py").write_text(f"def make():\n    {body}\n")
-    done = nndoctor(tmp_path, "-q", "--out", "run", "t.py:make")
+    done = nndoctor("check", "-q", "--out", "run", "t.py:make", cwd=tmp_path)
     assert done.returncode == 3
     assert text in " ".join((done.stdout + done.stderr).split())
     assert "nndoctor/" not in done.stdout

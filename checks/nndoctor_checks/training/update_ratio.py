@@ -12,6 +12,8 @@ from nndoctor_checks.tensors import matrices, update_ratios
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+TINY = 1e-4
+"""A rate below is rarely meant for weights that are trained from the start."""
 WARM_UP = 2.0
 """A learning rate that more than doubles over the observed steps is still being warmed up."""
 
@@ -21,7 +23,7 @@ WARM_UP = 2.0
     reason="R33",
     severity=Severity.WARNING,
     needs=[Parameter, TensorStats],
-    relief=["learning-rate-x0.1", "learning-rate-x0.01", "learning-rate-x100", "learning-rate-x10"],
+    relief=["learning-rate-x0.1", "learning-rate-x0.01", "learning-rate-x100", "usual-learning-rate"],
     watched=True,
 )
 def update_ratio(
@@ -88,6 +90,14 @@ def _counts(p: Parameter) -> bool:
 def _warming(run: Recording, segment: int) -> bool:
     rates = [s.lr for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment and s.lr > 0]
     return len(rates) > 1 and rates[-1] > WARM_UP * rates[0]
+
+
+def _rates(rate: float, *, slow: bool) -> tuple[str, ...]:
+    """Return the rates to be tried, the likeliest first: a hundred times off the usual is where this is reported."""
+    if not slow:
+        return ("learning-rate-x0.1", "learning-rate-x0.01")
+    higher = ("usual-learning-rate", "learning-rate-x100")
+    return higher if rate < TINY else higher[::-1]
 
 
 def _finding(
