@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nndoctor.diagnose import diagnose, examine
 from nndoctor.finding import Severity
 from nndoctor.recording import Recording
-from nndoctor.records import KINDS, OBSERVE, Event, Step, Trial
+from nndoctor.records import KINDS, OBSERVE, Trial
 from nndoctor.treatments.names import TREATMENTS
 from nndoctor.verdict import own_failure
 
@@ -85,16 +85,6 @@ def _segment(entry: Entry, run: Recording, segments: Sequence[int]) -> int:
         if any(set(f.names) == set(entry.finding.names) and f.where == entry.finding.where for f in found):
             return segment
     return segments[-1]
-
-
-def iterations(run: Recording, attempts: int) -> int:
-    """Return how many iterations the script's loop has in all, 0 where no end of it was seen.
-
-    A loop over a loader has no end while an experiment feeds it, one over `range(n)` has.
-    """
-    steps = run.rows(Step)
-    ended = not any(event.kind in ("stopped", "exception", "killed", "timeout") for event in run.rows(Event))
-    return len(steps) // attempts if ended and steps and not any(row.loader for row in steps) else 0
 
 
 def left_over(asked: Sequence[dict[str, Any]], run: Recording) -> list[dict[str, Any]]:

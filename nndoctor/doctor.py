@@ -100,7 +100,10 @@ def examine(
             plan = next_plan(seen, plan, left, hung=ended.by == "patience")
             if plan is None and ended.by == "itself":
                 overhead = ended.seconds - (settings.budget - left)
-                _treat(settings, folder, last, left, run, checks=checks, started=started, overhead=overhead)
+                length = int(ended.last.get("iterations") or 0)
+                _treat(
+                    settings, folder, last, left, run, checks=checks, started=started, overhead=overhead, length=length
+                )
     return folder
 
 
@@ -114,11 +117,12 @@ def _treat(
     checks: Sequence[Check],
     started: float,
     overhead: float,
+    length: int,
 ) -> None:
     """Run the script again with the treatments for what was found; once more for what its end left untried.
 
     `overhead` is how long the script takes beside its experiments: one that needs minutes to load its data is not
-    started a second time unasked.
+    started a second time unasked. `length` is how many iterations its loop has in all, 0 where none is known.
     """
     seen = _so_far(folder)
     budget = left if settings.trials == "all" else min(left, TRIAL_SHARE * settings.budget)
@@ -127,12 +131,12 @@ def _treat(
         text = f"no treatment was tried: the script takes {overhead:.0f} s beside the experiments (--trials all)"
         _write(folder, Event(kind="note", experiment=COAST, text=text))
         return
-    length = choice.iterations(seen, plan.attempt + 1) if asked else 0
     mixed = True
     for _ in range(TREATED_RUNS):
         if not asked or budget < WORTH_A_RESTART:
             break
-        config = configuration(settings, folder, replace(plan, budget=budget))
+        # A trial in a fork is recorded from where the loop stands, in `observe`: it must not pass for done already.
+        config = configuration(settings, folder, replace(plan, budget=budget, already=()))
         ended = run({**config, "attempt": plan.attempt + 1, "trials": asked, "iterations": length, "mixed": mixed})
         _write(folder, Environment(name="seconds", value=f"{time.monotonic() - started:.3f}"))
         if ended.by == "interrupt":

@@ -36,6 +36,8 @@ RISEN = 0.5
 """Of the loss at the start: a run that ends this far above its start, or in no number at all, has come to harm."""
 HELD = 0.05
 """Of the loss at the start: a run that ends at most this far above it has not."""
+FALLING = 1e3
+"""Times the loss at the start: one that has fallen so far below it has no floor, and is not learned any more."""
 LEARNS = 0.05
 """Of the loss at the start: a run that gains less has not learned, and is no proof of anything."""
 LEARNS_SCORE = 0.1
@@ -181,6 +183,8 @@ def learns_well(trial: Trial, value: float) -> bool:
 
 
 def _moves(trial: Trial, value: float) -> bool:
+    if trial.metric == "loss" and value < trial.start - FALLING * max(1.0, abs(trial.start)):
+        return False  # a loss without a floor, such as one whose sign is wrong: that is not learning
     least = CLEAR if higher_is_better(trial.metric) else CLEAR * abs(trial.start)
     return math.isfinite(value) and _way(trial, value) >= least
 

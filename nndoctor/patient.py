@@ -101,7 +101,7 @@ class Patient:
         self.functions = CustomFunctions(self.session)
         self.session.listen(self.functions)
         tracer = Tracer(self.session, self.conductor, self.batches)
-        steps = Steps(self.session, self.conductor, losses, parameters)
+        steps = self.steps = Steps(self.session, self.conductor, losses, parameters)
         self.session.listen(Wiring(self.session))  # before the modules are given names
         self.session.listen(Tokens(self.session))
         for listener in (era, self.batches, modules, losses, self.calls, tracer, steps, parameters):
@@ -237,8 +237,17 @@ class Patient:
                     self._compare_splits()
             except Exception as error:  # noqa: BLE001
                 self.session.failed("the end of the run", error)
-        facts = {} if self.ward is None else {"iterations": self.ward.course.iterations}
-        self.session.say(phase="end", force=True, **facts)
+        self.session.say(phase="end", force=True, iterations=self._iterations(failure))
+
+    def _iterations(self, failure: str) -> int:
+        """Return how many iterations the script's loop has in all, 0 where no end of it was seen.
+
+        A loop over a loader has no end while an experiment feeds it, one over `range(n)` has.
+        """
+        if self.ward is not None:
+            return self.ward.course.iterations
+        ended = not failure and not self.conductor.ending.ordered and self.conductor.feed == "call"
+        return self.steps.iterations if ended else 0
 
     def _compare_splits(self) -> None:
         if self.config.scan < 1:

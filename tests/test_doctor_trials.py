@@ -73,6 +73,22 @@ def test_what_the_scripts_end_left_untried_is_tried_in_a_further_run(starts: Any
     assert [len(treatments) for treatments in told] == [0, 4, 2, 1]
 
 
+def test_what_was_done_before_a_restart_does_not_keep_trials_from_being_recorded(starts: Any) -> None:
+    """In a fork a trial is recorded from where the loop stands, which is in an experiment that was done already."""
+    dies = """
+if config["attempt"] == 0:
+    train()
+    recorder.add(Experiment(name="overfit", outcome="running"))
+    end()
+    os._exit(3)
+"""
+    told, run = starts(dies + TRIES_ALL, fires())
+    assert [len(treatments) for treatments in told] == [0, 4]
+    config = json.loads(next(Path("nndoctor-runs").rglob("patient.json")).read_text())
+    assert (config["attempt"], config["already"]) == (2, [])
+    assert len(run.rows(Trial)) == 4
+
+
 def test_a_run_in_which_nothing_was_tried_is_not_repeated(starts: Any) -> None:
     assert len(starts(TRIES_NONE, fires())[0]) == 2
 

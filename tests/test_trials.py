@@ -34,6 +34,21 @@ for epoch in range(3):
 """
 
 
+SHORT_LOOP = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+y = (x[:, 0] > 0).long()
+model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+for step in range(38):
+    nn.functional.cross_entropy(model(x), y).backward()
+    optimizer.step()
+"""
+
+
 @pytest.fixture
 def checked(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     """Return what checks a script by the command line and returns its diagnosis."""
@@ -74,6 +89,14 @@ def test_two_faults_are_both_confirmed(tmp_path: Path, checked: Any) -> None:
     script.write_text(TWO_FAULTS)
     confirmed = {entry["check"] for entry in checked(script) if entry["confirmed"]}
     assert {"missing-zero-grad", "softmax-into-cross-entropy"} <= confirmed
+
+
+@pytest.mark.slow
+def test_a_loop_so_short_that_it_was_run_twice_is_treated_too(tmp_path: Path, checked: Any) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(SHORT_LOOP)
+    [first, *_] = checked(script)
+    assert (first["check"], first["confirmed"]) == ("missing-zero-grad", True), first
 
 
 @pytest.mark.slow

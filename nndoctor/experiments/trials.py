@@ -266,8 +266,8 @@ class Trials:
         lens = next((lens for n in added if (lens := self._made(n).lens)), PLAIN)
         if against := self._made(added[0]).against():
             base = (*base, against)
-        start = (yield from self._run(base, 0, 0)).get(lens)
         pair = Pair(base, treated, lens)
+        start = (yield from self._run(base, 0, 0)).get(pair.lens_base)
         begun = (yield from self._run(treated, 0, 0)).get(pair.lens_treated)
         by_score = any(self._made(n).by_score for n in treated)
         metric = _score_name(self.bench.metric) if by_score else "loss"
@@ -294,7 +294,7 @@ class Trials:
             if trial.treated and not self._affordable(trial.steps):
                 break
             number = len(trial.treated)
-            control = (yield from self._run(pair.base, trial.steps, number)).get(pair.lens)
+            control = (yield from self._run(pair.base, trial.steps, number)).get(pair.lens_base)
             other = (yield from self._run(pair.treated, trial.steps, number)).get(pair.lens_treated)
             if self.bench.broken or control is None or other is None:
                 why = self.bench.broken or "it could not be measured"

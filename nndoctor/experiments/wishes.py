@@ -40,8 +40,13 @@ class Pair:
     lens: str
 
     @property
+    def lens_base(self) -> str:
+        """A run that is treated in the way of the lens sees it without one."""
+        return PLAIN if self.lens in self.base else self.lens
+
+    @property
     def lens_treated(self) -> str:
-        """A run that is treated in this way sees it without a lens."""
+        """As above."""
         return PLAIN if self.lens in self.treated else self.lens
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from nndoctor.session import Call, Pass
 
 MOST_NORM = 1.0
+LIKE = 4.0
+"""Times above or below: a rate so near to the usual one is no other."""
 USUAL_RATE = {"adaptive": 1e-3, "plain": 1e-2}
 
 
@@ -43,13 +45,18 @@ class UsualLearningRate(Treatment):
         self._own: list[Any] = []
 
     def unfit(self) -> str:
-        """As for a multiplied rate."""
-        return "" if self.ground.conductor.rates_reach() else "no torch optimizer steps in this loop"
+        """As for a multiplied rate; and it has to be another one."""
+        conductor = self.ground.conductor
+        if not conductor.rates_reach():
+            return "no torch optimizer steps in this loop"
+        optimizers = list(conductor.owned.optimizers)
+        rates = [(group["lr"], _usual(optimizer)) for optimizer in optimizers for group in optimizer.param_groups]
+        alike = rates and all(1 / LIKE < float(own) / usual < LIKE for own, usual in rates)
+        return "the learning rate is the usual one" if alike else ""
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Set it."""
-        adaptive = any(name in optimizer.param_groups[0] for name in ("betas", "rho", "alpha"))
-        usual = USUAL_RATE["adaptive" if adaptive else "plain"]
+        usual = _usual(optimizer)
         self._own = [group["lr"] for group in optimizer.param_groups]
         for group in optimizer.param_groups:
             group["lr"] = usual
@@ -58,6 +65,11 @@ class UsualLearningRate(Treatment):
         """Put the script's own back."""
         for group, rate in zip(optimizer.param_groups, self._own, strict=False):
             group["lr"] = rate
+
+
+def _usual(optimizer: torch.optim.Optimizer) -> float:
+    adaptive = any(name in optimizer.param_groups[0] for name in ("betas", "rho", "alpha"))
+    return USUAL_RATE["adaptive" if adaptive else "plain"]
 
 
 class ClearGradients(Treatment):

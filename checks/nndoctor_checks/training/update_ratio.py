@@ -23,7 +23,7 @@ WARM_UP = 2.0
     reason="R33",
     severity=Severity.WARNING,
     needs=[Parameter, TensorStats],
-    relief=["learning-rate-x0.1", "learning-rate-x0.01", "learning-rate-x100", "usual-learning-rate"],
+    treatments=["learning-rate-x0.1", "learning-rate-x0.01", "learning-rate-x100", "usual-learning-rate"],
     watched=True,
 )
 def update_ratio(
