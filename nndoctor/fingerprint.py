@@ -17,14 +17,19 @@ SAMPLE = 256
 
 def strided(tensor: Tensor, most: int) -> Tensor:
     """Return at most about `most` values of a tensor at an even stride, flat, detached, without a copy if possible."""
-    flat = tensor.detach().reshape(-1)
-    return flat[:: max(1, flat.numel() // most)][:most] if flat.numel() > most else flat
+    tensor = tensor.detach()
+    count = tensor.numel()
+    if count > most and tensor.layout is torch.strided and tensor.is_contiguous():
+        return tensor.as_strided((most,), (count // most,))  # one operation; there are many tensors in each step
+    flat = tensor.reshape(-1)
+    return flat[:: max(1, count // most)][:most] if count > most else flat
 
 
 def fingerprint(tensors: Sequence[Tensor]) -> Tensor:
     """Return one vector that differs when a tensor was changed: all values of small ones, a sample of big ones."""
-    parts = [strided(t, SAMPLE).float() for t in tensors if t.is_floating_point() and t.numel() and not t.is_meta]
-    return torch.cat([part.cpu() for part in parts]) if parts else torch.empty(0)
+    parts = [strided(t, SAMPLE) for t in tensors if t.is_floating_point() and t.numel() and not t.is_meta]
+    plain = [p if p.dtype is torch.float32 and p.is_cpu else p.float().cpu() for p in parts]
+    return torch.cat(plain) if plain else torch.empty(0)
 
 
 def changed(before: Tensor, after: Tensor) -> bool:

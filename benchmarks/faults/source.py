@@ -67,9 +67,10 @@ class Source:
     tree: ast.Module = field(init=False)
     _edits: list[tuple[int, int, str]] = field(default_factory=list)
     _parents: dict[ast.AST, ast.AST] = field(init=False)
+    _nodes: list[ast.AST] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tree, self._parents = _parsed(self.text)
+        self.tree, self._parents, self._nodes = _parsed(self.text)
         self._starts = [0]
         for line in self.text.splitlines(keepends=True):
             self._starts.append(self._starts[-1] + len(line))
@@ -78,8 +79,7 @@ class Source:
 
     def all(self, kind: type[Node]) -> list[Node]:
         """Return all nodes of one kind, in the order of the text."""
-        found = [node for node in ast.walk(self.tree) if isinstance(node, kind)]
-        return sorted(found, key=lambda n: (getattr(n, "lineno", 0), getattr(n, "col_offset", 0)))
+        return [node for node in self._nodes if isinstance(node, kind)]
 
     def calls(self, *names: str) -> list[ast.Call]:
         """Return the calls of functions or methods by their last name."""
@@ -221,11 +221,12 @@ class Source:
 
 
 @cache
-def _parsed(text: str) -> tuple[ast.Module, dict[ast.AST, ast.AST]]:
-    """Return a file's tree, and what each node stands in."""
+def _parsed(text: str) -> tuple[ast.Module, dict[ast.AST, ast.AST], list[ast.AST]]:
+    """Return a file's tree, what each node stands in, and all nodes in the order of the text."""
     assert text.isascii(), "places in the tree count bytes"
     tree = ast.parse(text)
-    return tree, {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    nodes = sorted(ast.walk(tree), key=lambda n: (getattr(n, "lineno", 0), getattr(n, "col_offset", 0)))
+    return tree, {child: node for node in nodes for child in ast.iter_child_nodes(node)}, nodes
 
 
 def _indented(lines: tuple[str, ...], columns: int) -> str:

@@ -100,6 +100,7 @@ class Bench(Listener):
         for treatment in self._setting.treatments:
             self._begin(treatment)
         self.conductor.on_arguments = self.arguments
+        self.losses.paused = True  # scores are for what is measured
         if self._setting.steps == 0:
             self._measure(0)
 
@@ -121,6 +122,7 @@ class Bench(Listener):
     def close(self) -> None:
         """Take off whatever is applied."""
         self.conductor.on_arguments = None
+        self.losses.paused = False
         while self._active:
             self._end(self._active[-1])
         self._setting = self._trained = None
@@ -129,6 +131,7 @@ class Bench(Listener):
         """Set the trained state for a step of the measurement, and put on its lens."""
         setting = self._setting
         assert setting is not None
+        self.losses.paused = False
         if self._trained is None:
             self._trained = self.conductor.owned.snapshot()
         else:

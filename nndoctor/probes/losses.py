@@ -80,6 +80,8 @@ class Losses(Listener):
         self._score = math.nan
         self.metric = ""
         """What the score of the iteration that ended last is."""
+        self.paused = False
+        """Nobody wants to know now."""
         self._rebuilt: dict[tuple[str, str, int], str] = {}
         self._trained: Any = WeakIdKeyDictionary()
         """By outermost module: whether it has parameters. One that has none is a criterion, if a target meets it."""
@@ -90,7 +92,7 @@ class Losses(Listener):
 
     def op_done(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """Recognise a loss."""
-        if len(self._rows) >= MOST_CALLS:
+        if self.paused or len(self._rows) >= MOST_CALLS:
             return
         if name in FUNCTIONS:
             if given := compared(name, args, kwargs):
