@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TENTH = f"{OVERFIT}:x0.1"
 SMALLER = {"learning-rate-x0.1": "a tenth", "learning-rate-x0.01": "a hundredth"}
 """Treatments, and what they leave of the rate."""
+FAR_LOWER = ("learning-rate-x0.01", "usual-learning-rate", "learning-rate-x0.1")
+"""What is tried where the range test diverges at a tenth of the rate, too."""
 ABOVE_PRIOR = 1.1
 """A loss this far above that of a constant prediction is worse than having learnt nothing."""
 STEADY = 8
@@ -332,6 +334,7 @@ def _finding(
         ),
         severity=None if certain else Severity.WARNING,
         certain=certain,
+        treatments=FAR_LOWER if found is not None and rate / 10 > found.diverges else None,
     )
 
 

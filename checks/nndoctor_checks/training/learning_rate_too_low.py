@@ -28,6 +28,9 @@ WHOLE_WAY = 1e-3
 """All steps together, in the size of the weights: a network of which all weights moved by less is the same network."""
 TOP = 0.9
 """Of the highest rate that was seen: the rate of an experiment that stands for the end of a warm-up."""
+FAR = 30.0
+"""Times the rate: where the loss falls steepest so far above it, ten times the rate is not tried first."""
+FAR_HIGHER = ("usual-learning-rate", "learning-rate-x100", "learning-rate-x10")
 MANY = 100
 """Steps on one batch of 16 samples in which any network that learns at all gets well below its start."""
 
@@ -281,7 +284,7 @@ def _shrunk(run: Recording, segment: int, own: Descent, factor: float, ratio: fl
 
 
 def _finding(run: Recording, segment: int, courses: list[Descent], story: str, ratio: float) -> Finding:
-    own = courses[0]
+    own, found = courses[0], swept(run, segment)
     rows = [o for o in run.rows(Optimizer) if o.segment == segment] or run.rows(Optimizer)
     optimizer = max(rows, key=lambda o: (o.lr > 0, o.lr), default=None)
     name = optimizer.type if optimizer is not None else "the optimizer"
@@ -294,8 +297,9 @@ def _finding(run: Recording, segment: int, courses: list[Descent], story: str, r
         evidence=(
             Measure("learning rate", own.lr, ">= ten times as much"),
             *([Measure("update / weight", ratio, "about 0.001")] if math.isfinite(ratio) else []),
-            *evidence(swept(run, segment), own.lr),
+            *evidence(found, own.lr),
             *(curve(f"loss, {c.experiment}", c.steps, c.losses) for c in courses),
         ),
         certain=len(courses) > 2,
+        treatments=FAR_HIGHER if math.isfinite(ratio) or (found and found.steepest >= FAR * own.lr) else None,
     )
