@@ -25,6 +25,7 @@ from nndoctor.feeds.store import Store
 from nndoctor.feeds.tree import batch_size
 from nndoctor.rates import Rates
 from nndoctor.records import COAST, OBSERVE, TRACE, Experiment
+from nndoctor.schedules import Schedules
 
 if TYPE_CHECKING:
     from nndoctor.feeds.state import Snapshot
@@ -46,6 +47,7 @@ class Conductor(Callbacks):
         self.loader_feed = LoaderFeed(self)
         self.call_feed = CallFeed(self)
         self.rates = Rates()
+        self.schedules = Schedules()
         self.ending = Ending(session)
         self.feed = ""
         self.state = "waiting"
@@ -351,10 +353,8 @@ class Conductor(Callbacks):
 
     def holds_still(self, scheduler: Any) -> bool:
         """Whether a scheduler's step is left out: in experiments, or beyond the end that it was built for."""
-        if self.state == "diet" and self.diet is not None and self.diet.name != OBSERVE:
-            return True
-        total = getattr(scheduler, "total_steps", None)
-        return self.trained_once and isinstance(total, int) and getattr(scheduler, "last_epoch", 0) + 1 >= total
+        experiment = self.state == "diet" and self.diet is not None and self.diet.name != OBSERVE
+        return experiment or (self.trained_once and self.schedules.is_over(scheduler))
 
     # ---- what the feeds ask
 

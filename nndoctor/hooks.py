@@ -259,7 +259,10 @@ class Hooks:
                 return None
             begun = getattr(scheduler, "last_epoch", 0) >= 0  # else the constructor makes its first step
             by_user = bool(shown_file(sys._getframe(1).f_code.co_filename))  # not one scheduler inside another
-            result = original(scheduler, *args, **kwargs)
+            if begun and self.session.hears() and self.conductor.loader_feed.extended:
+                result = self.conductor.schedules.step(scheduler, lambda: original(scheduler, *args, **kwargs))
+            else:
+                result = original(scheduler, *args, **kwargs)
             if begun and by_user and self.session.hears():
                 self.session.tell("scheduler_stepped", scheduler)
             return result

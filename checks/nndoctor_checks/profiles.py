@@ -85,13 +85,16 @@ def columns_apart(was: Profile, now: Profile, far: float) -> bool:
     return bool(gaps) and sum(gap >= far for gap in gaps) >= 0.75 * len(gaps)
 
 
-def stretched(was: Profile, now: Profile, ratio: float) -> bool:
-    """Whether all values were rescaled as one: deviation and range changed by the same factor, above `ratio`."""
+def stretched(was: Profile, now: Profile, ratio: float, *, tails: float = 0.18) -> bool:
+    """Whether all values were rescaled as one: deviation and range changed by the same factor, above `ratio`.
+
+    The greatest of all values is not known well: the two factors may differ by the share `tails`.
+    """
     before, after = was.max - was.min, now.max - now.min
     if not before > 0 or not after > 0 or not now.std > 0:
         return False
     factor, wide = now.std / was.std, after / before
-    return not 1 / ratio < factor < ratio and 0.85 <= factor / wide <= 1.18
+    return not 1 / ratio < factor < ratio and 1 / (1 + tails) <= factor / wide <= 1 + tails
 
 
 def _gaps(was: Profile, now: Profile) -> list[float]:

@@ -79,6 +79,8 @@ class LoaderFeed:
         self._asked = 1
         self._keep_alive: list[Any] = []
         self.waited = 0.0
+        self.extended = False
+        """A loop was given more batches than its loader has."""
 
     def pass_began(self, served: Served) -> None:
         """A loop begins a pass over a loader."""
@@ -198,6 +200,7 @@ class LoaderFeed:
                 if not silently or served.real == 0:
                     raise
                 served.inner, served.real = served.again(), 0
+                self.extended = True
                 conductor.session.epoch += 1
                 batch = next(served.inner)
         served.real += 1

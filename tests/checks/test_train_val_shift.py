@@ -92,6 +92,14 @@ def test_augmented_images_are_no_shift() -> None:
     assert found(*train, *fed(VALIDATION, 0.0, 1.0, -2.2, 2.6, IMAGE)) == []
 
 
+def test_images_with_long_tails_that_are_rescaled_are_a_warning() -> None:
+    """The greatest of a few hundred values is known badly where single ones lie far out."""
+    [finding] = found(*fed(TRAIN, 2.0, 2.73, -37.5, 12.4, IMAGE), *fed(VALIDATION, 0.0, 1.0, -11.8, 3.5, IMAGE))
+    assert finding.severity is Severity.WARNING
+    assert found(*fed(TRAIN, 0.0, 1.0, -30.0, 3.0, IMAGE), *fed(VALIDATION, 0.0, 1.0, -9.0, 3.0, IMAGE)) == []
+    assert found(*fed(TRAIN, 0.4, 0.2, 0.0, 1.0, IMAGE), *fed(VALIDATION, 0.4, 0.4, 0.0, 1.0, IMAGE)) == []
+
+
 @pytest.mark.parametrize(
     "other",
     [

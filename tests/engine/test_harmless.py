@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 import torch
 from prelude import PRELUDE
 from torch import nn
@@ -15,9 +16,6 @@ from torch.utils.data import DataLoader
 from nndoctor.probes.steps import Steps
 from nndoctor.recording import Recording
 from nndoctor.records import OBSERVE, OVERFIT, Event, Experiment, Step
-
-if TYPE_CHECKING:
-    import pytest
 
 Record = Callable[..., Recording]
 
@@ -118,3 +116,24 @@ def test_a_script_that_swallows_everything_is_stopped_all_the_same(record: Recor
         budget=5.0,
     )
     assert [event.kind for event in run.rows(Event)] == ["stopped"]
+
+
+OWN_SCHEDULE = LOOP.replace(
+    "torch.optim.lr_scheduler.StepLR(optimizer, 3)",
+    "torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: {})",
+)
+
+
+@pytest.mark.parametrize("rate", ["(1 - step / 16) ** 0.9", "1 - step / 15.5", "{i: 0.5 for i in range(17)}[step]"])
+def test_a_schedule_is_not_followed_beyond_the_end_that_the_script_meant(record: Record, rate: str) -> None:
+    """It makes 16 steps; beyond them the rate would be complex or negative, or the function fails."""
+    run = record(OWN_SCHEDULE.replace("{}", rate), steps=40)
+    assert not [event.text for event in run.rows(Event) if event.kind in ("exception", "instrument")]
+    rates = [step.lr for step in run.rows(Step) if step.experiment == OBSERVE]
+    assert len(rates) == 40
+    assert all(0 <= rate <= 0.01 for rate in rates)
+
+
+def test_a_rate_that_the_scripts_own_steps_make_negative_is_told_as_it_is(record: Record) -> None:
+    run = record(OWN_SCHEDULE.replace("{}", "1 - step / 4"), steps=8)
+    assert min(step.lr for step in run.rows(Step) if step.experiment == OBSERVE) < 0

@@ -13,6 +13,9 @@ from nndoctor_checks.profiles import Profile, columns_apart, distance, judged, s
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+LONG_TAILS = 0.35
+"""By how much the ranges may tell another factor than the deviations where single values lie far out."""
+
 
 @check("train-val-shift", reason="R15", severity=Severity.ERROR, needs=[Batch])
 def train_val_shift(
@@ -72,7 +75,7 @@ def train_val_shift(
         image = len(known[0].shape) >= 4
         if (image and stretched(was, now, image_ratio)) or _beyond_drift(was, now, gross, far):
             yield _finding(run, train, other, _described(was, now), None)
-        elif _drifted(was, now, shift, ratio):
+        elif _drifted(was, now, shift, ratio) or (image and stretched(was, now, image_ratio, tails=LONG_TAILS)):
             fault = f"{_described(was, now)}, which may also be drift"
             yield _finding(run, train, other, fault, Severity.WARNING)
 
