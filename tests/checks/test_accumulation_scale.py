@@ -2,15 +2,15 @@
 
 import pytest
 
-from nndoctor import Recording, Skip
+from nndoctor import Recording, Severity, Skip
 from nndoctor.records import KINDS, Backward, Clipping, LossCall, Optimizer, OptimizerStep, Record, Step
 from nndoctor_checks.procedure.accumulation_scale import accumulation_scale
 
 
-def loop(*, k=4, divided=1.0, kind="SGD", batches=24, passes=1):
+def loop(*, k=4, divided=1.0, kind="SGD", batches=24, passes=1, grows=1.0):
     rows: list[Record] = [Optimizer(name="o", type=kind)]
     for i in range(batches):
-        rows.append(Step(step=i, backwards=passes))
+        rows.append(Step(step=i, backwards=passes, loss=1.5 * grows**i, optimizer_steps=int(i % k == k - 1), lr=0.1))
         rows += [Backward(step=i, loss=1.5 / divided, file="t.py", line=5), LossCall(step=i, value=1.5)]
         if i % k == k - 1:
             rows.append(OptimizerStep(step=i, optimizer="o", backwards=k * passes))
@@ -21,6 +21,16 @@ def test_finds_a_sum():
     [finding] = accumulation_scale(loop())
     assert "4 batches" in finding.message
     assert finding.where.line == 5
+    assert finding.severity is None
+    assert finding.explains is None
+
+
+def test_where_the_loss_rises_the_sum_explains_the_rate_that_is_too_high():
+    [finding] = accumulation_scale(loop(grows=1.1))
+    assert finding.severity is Severity.WARNING
+    assert "learning-rate-too-high" in finding.explains
+    [finding] = accumulation_scale(loop(grows=0.9))
+    assert finding.severity is None
 
 
 @pytest.mark.parametrize(

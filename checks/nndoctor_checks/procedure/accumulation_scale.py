@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check
 from nndoctor.records import OBSERVE, TRAIN, Backward, Clipping, LossCall, Optimizer, OptimizerStep, Step
+from nndoctor_checks.descent import Descent, descent
 from nndoctor_checks.observed import observed
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 SCALED = ("SGD", "ASGD", "LBFGS")
 """Optimizers whose step grows with the gradient; Adam and its like divide by its size."""
 
+RATE = frozenset({"learning-rate-too-high", "exploding-gradient", "non-finite", "update-ratio", "diverging"})
+"""What a step that is several times too long shows as."""
+
 
 @check("accumulation-scale", reason="T", severity=Severity.NOTE, needs=[OptimizerStep, Backward, LossCall])
 def accumulation_scale(
@@ -23,12 +27,14 @@ def accumulation_scale(
     *,
     same: float = 0.02,  # how much the loss that `backward` gets may differ from the loss function's value
     min_steps: int = 4,  # of the optimizer
+    risen: float = 1.5,  # end / start of the loss on the script's own batches: there the sum is too much
 ) -> Iterator[Finding]:
     """Gradients of several micro-batches are added up and not divided by their number.
 
     ## What it does
     Recognises loops in which the optimizer steps after every k-th batch only, and compares the loss on which `backward`
     is called with the mean over the batch that the loss function returned. If they are equal, nothing was divided by k.
+    A note; a warning, which explains a learning rate that is too high, where the loss rose to `risen` times its start.
 
     ## Why is this bad?
     The step of SGD is k times as long as that of one batch of the same total size: whoever changes the number of
@@ -71,6 +77,7 @@ def accumulation_scale(
             continue  # several passes on one batch are parts of one loss
         ratio = _ratio(run, segment)
         if abs(ratio - 1) <= same:
+            harmful = scaled and _rises(descent(run, OBSERVE, segment), risen)
             yield Finding(
                 message=f"The gradients of {passes} batches are added up for each step of {taken[0].optimizer}, and "
                 f"their losses are not divided by {passes}."
@@ -79,9 +86,15 @@ def accumulation_scale(
                 "backward()`; the learning rate then means the same for any number of them.",
                 where=SourceLine.of(next((b for b in run.rows(Backward) if b.segment == segment), None)),
                 evidence=(Measure("loss of `backward` / loss of the batch", ratio, f"{1 / passes:.3g}"),),
+                severity=Severity.WARNING if harmful else None,
+                explains=RATE if harmful else None,
             )
     if not judged:
         raise Skip("no SGD was seen that steps several times, nor clipping")
+
+
+def _rises(own: Descent | None, risen: float) -> bool:
+    return own is not None and (own.diverged or own.end > risen * own.start > 0)
 
 
 def _ratio(run: Recording, segment: int) -> float:
