@@ -28,6 +28,7 @@ def test_finds_a_sum():
 def test_where_the_loss_rises_the_sum_explains_the_rate_that_is_too_high():
     [finding] = accumulation_scale(loop(grows=1.1))
     assert finding.severity is Severity.WARNING
+    assert finding.explains is not None
     assert "learning-rate-too-high" in finding.explains
     [finding] = accumulation_scale(loop(grows=0.9))
     assert finding.severity is None

@@ -35,6 +35,17 @@ def test_reports_the_topmost_module() -> None:
     assert finding.names == ("decoder",)
 
 
+def test_weights_behind_a_detach_are_not_known_to_be_unused() -> None:
+    """The output projection of an attention is never called; the graph leads to none of the attention's weights."""
+    attention = replace(USED, name="block.attention")
+    output = replace(IDLE, name="block.attention.out_proj")
+    weight = replace(WEIGHT, name="block.attention.out_proj.weight", module=output.name)
+    inputs = replace(WEIGHT, name="block.attention.in_proj_weight", module=attention.name)
+    assert found(attention, output, weight, inputs) == []
+    [finding] = found(attention, output, weight, replace(inputs, reached=9))
+    assert finding.names == ("block.attention.out_proj",)
+
+
 def test_a_half_used_list_is_not_the_topmost() -> None:
     heads = Module(name="heads", root="Net", children=2)
     one = replace(USED, name="heads.value")

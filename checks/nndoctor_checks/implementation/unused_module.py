@@ -29,7 +29,8 @@ def unused_module(
     Reports modules with trainable parameters that were called neither in training nor anywhere else in the run, while
     the model they belong to was, and to whose parameters the graph of the loss led in none of at least `min_walked`
     steps. Weights that are used without calling the module (tied weights, `F.linear(x, layer.weight)`, the output
-    projection of `nn.MultiheadAttention`) are therefore left alone. Nested modules are reported as one.
+    projection of `nn.MultiheadAttention`) are therefore left alone, and so is what stands in a module of whose weights
+    the graph leads to none. Nested modules are reported as one.
 
     ## Why is this bad?
     Somebody wrote this layer to be used. If forward does not call it, the network is not the one that was meant; often
@@ -66,6 +67,7 @@ def unused_module(
         m.name: m
         for m in owners.values()
         if m.registered and m.name not in called and m.root in called and _untouched(m, parameters, min_walked)
+        if _would_show(m, parameters, called)
     }
     for root in sorted({m.root for m in unused.values()}):
         parts = [m for m in unused.values() if m.root == root]
@@ -91,6 +93,21 @@ def _untouched(module: Module, parameters: Sequence[Parameter], min_walked: int)
         p.requires_grad and p.reached == 0 and p.walked >= min_walked and p.gradient_steps == 0 and not p.changed
         for p in own
     )
+
+
+def _would_show(module: Module, parameters: Sequence[Parameter], called: Collection[str]) -> bool:
+    """Whether the graph of the loss would lead to its weights if they were used without calling the module.
+
+    Where it leads to nothing else of what they stand in either, as behind a `detach`, it does not tell.
+    """
+    branch = module.name
+    while "." in branch:
+        branch = branch.rpartition(".")[0]
+        inside = [p for p in parameters if p.root == module.root and p.name.startswith(f"{branch}.")]
+        beside = [p for p in inside if not p.name.startswith(f"{module.name}.")]
+        if branch in called and beside:
+            return any(p.reached > 0 for p in beside)
+    return True
 
 
 def _topmost(
