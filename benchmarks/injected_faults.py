@@ -53,10 +53,11 @@ Programs that were unseen before, of the harmful mutants alone, each round measu
 
 The unseen programs of above were measured twice: one mutant for each operator before anything was changed (harmful ones
 named and first 50 of 56, false errors in 1), and one more, chosen by chance, after what the first had taught (with
-`--budget 60`: named 42 of 48 (88%), first 40 (83%), false errors in 2). Of the eight that were not first then, four are
-now: a schedule of the script's own that was followed beyond its end and made it fail, images that are rescaled and have
-long tails, gradients that are summed over batches where that is too much, weights behind a `detach` that were taken for
-unused.
+`--budget 60`: named 42 of 48 (88%), first 40 (83%), false errors in 2).
+
+What was not first, or had a false error, was run again after the mends (28 harmful mutants): 14 of them are named first
+now, 1 has a false error. With them and all else as it was, the harmful ones are named and first in 208 of 222 (94%), in
+unseen programs in 97 of 104 (93%). Of all else, 30 chosen by chance were run again, too: all first, no false error.
 """
 
 

@@ -19,6 +19,7 @@ EXPLAINS = frozenset(
         "collapsed-predictions",
         "conflicting-labels",
         "ignores-input",
+        "learning-rate-too-high",
         "learning-rate-too-low",
         "loss-flat",
         "noisy-labels",
