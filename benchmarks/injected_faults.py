@@ -56,8 +56,8 @@ named and first 50 of 56, false errors in 1), and one more, chosen by chance, af
 `--budget 60`: named 42 of 48 (88%), first 40 (83%), false errors in 2).
 
 What was not first, or had a false error, was run again after the mends (28 harmful mutants): 14 of them are named first
-now, none has a false error. With them and all else as it was, the harmful ones are named and first in 208 of 222 (94%), in
-unseen programs in 97 of 104 (93%). Of all else, 30 chosen by chance were run again, too: all first, no false error.
+now, none has a false error. With them and all else as it was, the harmful ones are named and first in 208 of 222 (94%),
+in unseen programs in 97 of 104 (93%). Of all else, 30 chosen by chance were run again, too: all first, no false error.
 """
 
 
