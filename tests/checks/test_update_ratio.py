@@ -37,6 +37,14 @@ def test_finds_weights_that_stand_still_beside_others():
 def test_finds_weights_that_are_replaced():
     [finding] = update_ratio(recording(tensor("a.weight", 0.5), tensor("b.weight", 0.4), tensor("c.weight", 1e-3)))
     assert finding.names == ("a.weight", "b.weight")
+    assert finding.treatments == ("learning-rate-x0.1", "learning-rate-x0.01")
+
+
+@pytest.mark.parametrize(("rate", "first"), [(1e-7, "usual-learning-rate"), (1e-2, "learning-rate-x100")])
+def test_the_rate_that_is_tried_first_depends_on_the_own(rate, first):
+    [finding] = update_ratio(recording(tensor("a.weight", 1e-7, lr=rate)))
+    assert finding.treatments[0] == first
+    assert set(finding.treatments) == {"usual-learning-rate", "learning-rate-x100"}
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,5 @@ def _finding(
                 "Update / weight per step", ("weight", "ratio"), tuple((n, f"{v:.2g}") for n, v in late.items())[:30]
             ),
         ),
-        # A hundred times off the usual is where this is reported from; the nearer step may be enough.
-        treatments=("learning-rate-x100", "learning-rate-x10")
-        if slow
-        else ("learning-rate-x0.1", "learning-rate-x0.01"),
+        treatments=_rates(rate, slow=slow),
     )
