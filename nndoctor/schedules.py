@@ -30,15 +30,18 @@ class Schedules:
         return scheduler in self._over or (isinstance(total, int) and getattr(scheduler, "last_epoch", 0) + 1 >= total)
 
     def step(self, scheduler: Any, make: Callable[[], Any]) -> Any:
-        """Make a step that may be one too many; if its rates make no sense, or it raises, it is taken back."""
-        state = {
-            name: vars(scheduler)[name] for name in ("last_epoch", "_step_count", "_last_lr") if name in vars(scheduler)
-        }
+        """Make a step that may be one too many; if its rates make no sense, or it raises, it is taken back.
+
+        Raises what a scheduler's first step raises.
+        """
+        state = {name: value for name, value in vars(scheduler).items() if name in COUNTS}
         groups = list(getattr(getattr(scheduler, "optimizer", None), "param_groups", []))
         rates = [group.get("lr") for group in groups]
         try:
             result = make()
-        except Exception:  # noqa: BLE001 - the script would not have come here
+        except Exception:
+            if not scheduler.last_epoch > 0:
+                raise  # a first step is not one too many: the script has it wrong
             result = None
         else:
             if all(map(_makes_sense, (group.get("lr") for group in groups))):

@@ -134,6 +134,15 @@ def test_a_schedule_is_not_followed_beyond_the_end_that_the_script_meant(record:
     assert all(0 <= rate <= 0.01 for rate in rates)
 
 
+def test_a_schedule_that_cannot_even_be_begun_is_the_scripts_failure(record: Record) -> None:
+    """`step` of this one wants a metric: the script calls it once for each epoch, and natively fails there."""
+    plateau = LOOP.replace("StepLR(optimizer, 3)", "ReduceLROnPlateau(optimizer)").replace(
+        "        scheduler.step()\n", ""
+    )
+    run = record(plateau.replace("    if epoch == 0:", "    scheduler.step()\n    if epoch == 0:"), steps=12)
+    assert [event.kind for event in run.rows(Event) if "metrics" in event.text] == ["exception"]
+
+
 def test_a_rate_that_the_scripts_own_steps_make_negative_is_told_as_it_is(record: Record) -> None:
     run = record(OWN_SCHEDULE.replace("{}", "1 - step / 4"), steps=8)
     assert min(step.lr for step in run.rows(Step) if step.experiment == OBSERVE) < 0
