@@ -170,7 +170,7 @@ class Conductor(Callbacks):
         if self.feed == "call" and self.diet is not None and self.diet.name == OBSERVE and self.state == "diet":
             self.store.keep_iteration(self.call_feed.slots)
         session.tell("step_ended")
-        session.step += 1
+        session.step, session.iterations = session.step + 1, session.iterations + 1
         session.sampled = session.step < 3 or session.step % 4 == 0
         self._steps_since_boundary = 0
         self._cycle.begin_iteration()

@@ -101,7 +101,7 @@ class Patient:
         self.functions = CustomFunctions(self.session)
         self.session.listen(self.functions)
         tracer = Tracer(self.session, self.conductor, self.batches)
-        steps = self.steps = Steps(self.session, self.conductor, losses, parameters)
+        steps = Steps(self.session, self.conductor, losses, parameters)
         self.session.listen(Wiring(self.session))  # before the modules are given names
         self.session.listen(Tokens(self.session))
         for listener in (era, self.batches, modules, losses, self.calls, tracer, steps, parameters):
@@ -244,10 +244,8 @@ class Patient:
 
         A loop over a loader has no end while an experiment feeds it, one over `range(n)` has.
         """
-        if self.ward is not None:
-            return self.ward.course.iterations
         ended = not failure and not self.conductor.ending.ordered and self.conductor.feed == "call"
-        return self.steps.iterations if ended else 0
+        return self.session.iterations if ended or self.ward is not None else 0
 
     def _compare_splits(self) -> None:
         if self.config.scan < 1:

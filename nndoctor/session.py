@@ -199,6 +199,8 @@ class Session:
         self.experiment = OBSERVE
         self.segment = 0
         self.step = 0
+        self.iterations = 0
+        """All that the script's loop has made, over all experiments."""
         self.epoch = 0
         self.stack: list[Call] = []
         self.in_backward = False

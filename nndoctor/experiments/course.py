@@ -22,8 +22,6 @@ class Course(Listener):
         self.session = session
         self.conductor = conductor
         self.losses = losses
-        self.iterations = 0
-        """All that the script's loop has made."""
         self._values: list[Tensor] = []
         self._passes = 0
         self._stepped: set[int] = set()
@@ -41,7 +39,6 @@ class Course(Listener):
 
     def step_ended(self) -> None:
         """Hand on the numbers of the iteration."""
-        self.iterations += 1
         values = [float(value) for value in self._values]
         loss = sum(values) if values else math.nan
         if values and not math.isfinite(loss):

@@ -42,8 +42,6 @@ class Steps(Listener):
         self._had: set[int] = set()
         """Parameters with a non-zero gradient after the last backward pass."""
         self._passes_since: defaultdict[int, int] = defaultdict(int)
-        self.iterations = 0
-        """All that the script's loop has made."""
         self._inside = 0
         self._waited = 0.0
         self._clock: float | None = None
@@ -158,7 +156,6 @@ class Steps(Listener):
 
     def step_ended(self) -> None:
         """Record the iteration."""
-        self.iterations += 1
         self._begin()
         now = fingerprint(self._tensors)
         values = [float(value) for value in self._values]
