@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST_MODULES = 3000
 MOST_WAITING = 2**22
 """Values of outputs that are kept until the optimizer steps, in all: 16 MB."""
+WAITED = -2
+"""Where the layout of the outputs that waited is kept, beside those of the devices; -1 is the CPU."""
 STRIDED, FLOAT = torch.strided, torch.float32
 
 
@@ -71,7 +73,6 @@ class Sampler:
         self._probation: list[tuple[_Layer, Tensor, int]] = []
         """Outputs of layers that may wait from now on, if nobody writes to what they returned."""
         self._waiting_values = 0
-        self._waited: _Layout | None = None
         self._parameters: ByIdentity[_Held] = ByIdentity()
 
     def clear(self) -> None:
@@ -139,19 +140,12 @@ class Sampler:
                 layer.may_wait = False
                 self._waiting_values -= layer.numel
         if views:
-            self._pieces.append((self._columns_of(layers), torch.cat(views)))
+            self._pieces.append((self._joined(WAITED, [layer.columns for layer in layers]), torch.cat(views)))
         self._let_go()
 
     def _let_go(self) -> None:
         self._waiting.clear()
         self._probation.clear()
-
-    def _columns_of(self, layers: list[_Layer]) -> tuple[Column, ...]:
-        """Return the columns of several layers; the same tuple as long as these are the same."""
-        parts: list[tuple[Column, ...]] = [layer.columns for layer in layers]
-        if self._waited is None or not _same(self._waited.parts, parts):
-            self._waited = _Layout(parts, tuple(column for part in parts for column in part))
-        return self._waited.columns
 
     def before(self, optimizer: Any) -> None:
         """Take gradients, and the weights that they are about to change."""
@@ -207,7 +201,7 @@ class Sampler:
     def _joined(self, device: int, parts: list[tuple[Column, ...]]) -> tuple[Column, ...]:
         """Return all columns in one tuple; the same one as long as the parts are the same."""
         known = self._layouts.get(device)
-        if known is None or not _same(known.parts, parts):
+        if known is None or len(known.parts) != len(parts) or not all(map(is_, known.parts, parts)):
             known = self._layouts[device] = _Layout(parts, tuple(column for part in parts for column in part))
         return known.columns
 
@@ -347,10 +341,6 @@ class _Layout(NamedTuple):
 
     parts: list[tuple[Column, ...]]
     columns: tuple[Column, ...]
-
-
-def _same(known: list[tuple[Column, ...]], parts: list[tuple[Column, ...]]) -> bool:
-    return len(known) == len(parts) and all(map(is_, known, parts))
 
 
 def _flat(views: list[Tensor]) -> Tensor:
