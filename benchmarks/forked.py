@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 PRELOADED = (torch, torch._dynamo, sklearn.datasets, sklearn.ensemble, sklearn.kernel_ridge, sklearn.model_selection)
 
 
+GRACE = 10.0
+"""Seconds between asking a process to end and ending it."""
+
+
 class Child:
     """A forked process, with what the doctor uses of `subprocess.Popen`."""
 
@@ -133,7 +137,10 @@ class Started:
         try:
             code = self._child.wait(timeout)
         except subprocess.TimeoutExpired:
-            os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.send_signal(signal.SIGTERM)  # the doctor then ends its patient, which has a session of its own
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(GRACE)
+            self._child.send_signal(signal.SIGKILL)
             raise
         printed = []
         for file in (self._out, self._err):
