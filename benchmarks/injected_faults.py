@@ -38,8 +38,9 @@ Three kinds of programs are told apart, by how much the checks know of them:
 - programs written after the checks, in several rounds. What was missed in them has been looked at since, and mended
   where it could be, so that they say less about programs that nobody has seen than they did;
 - unseen programs, written after that, and without knowledge of any check. No check was made or changed for them before
-  they were measured: the share that is named there is the one to expect of a program of one's own. What was missed was
-  then mended where it could be; the figures here are those from before.
+  they were measured, but for the second mutant of each operator (see *Earlier rounds*): the share that is named there
+  is the one to expect of a program of one's own. What was missed was then mended where it could be; the figures here
+  are those from before.
 """
 
 EARLIER = """\
