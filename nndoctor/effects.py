@@ -57,7 +57,7 @@ MOST = 7
 SIGNS = 5
 """Repetitions, all of them better, that show a gain that is not clear: 0.5^5 = 3.1 % by chance (sign test)."""
 REPETITIONS = FOR
-"""Fewest repetitions that can confirm."""
+"""Repetitions that time is planned for."""
 
 
 class Effect(StrEnum):

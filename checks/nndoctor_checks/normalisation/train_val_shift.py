@@ -13,9 +13,6 @@ from nndoctor_checks.profiles import Profile, columns_apart, distance, judged, s
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-LONG_TAILS = 0.35
-"""By how much the ranges may tell another factor than the deviations where single values lie far out."""
-
 
 @check("train-val-shift", reason="R15", severity=Severity.ERROR, needs=[Batch])
 def train_val_shift(
@@ -26,6 +23,7 @@ def train_val_shift(
     gross: float = 10.0,  # a factor in scale that no drift explains, but a forgotten division does
     far: float = 5.0,  # shift of the mean, with no value in common, that no drift explains
     image_ratio: float = 1.7,  # images do not drift; Normalize(0.5, 0.5) doubles the scale
+    tails: float = 0.35,  # where single values lie far out, the range of a few batches is known no better than by this
     min_rows: int = 16,  # the mean of 16 samples has an error of a quarter of a standard deviation
 ) -> Iterator[Finding]:
     """The validation data is preprocessed differently from the training data.
@@ -75,7 +73,7 @@ def train_val_shift(
         image = len(known[0].shape) >= 4
         if (image and stretched(was, now, image_ratio)) or _beyond_drift(was, now, gross, far):
             yield _finding(run, train, other, _described(was, now), None)
-        elif _drifted(was, now, shift, ratio) or (image and stretched(was, now, image_ratio, tails=LONG_TAILS)):
+        elif _drifted(was, now, shift, ratio) or (image and stretched(was, now, image_ratio, tails=tails)):
             fault = f"{_described(was, now)}, which may also be drift"
             yield _finding(run, train, other, fault, Severity.WARNING)
 

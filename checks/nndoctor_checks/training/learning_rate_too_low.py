@@ -28,7 +28,7 @@ WHOLE_WAY = 1e-3
 """All steps together, in the size of the weights: a network of which all weights moved by less is the same network."""
 TOP = 0.9
 """Of the highest rate that was seen: the rate of an experiment that stands for the end of a warm-up."""
-FAR = 30.0
+BEYOND_TENFOLD = 30.0
 """Times the rate: where the loss falls steepest so far above it, ten times the rate is not tried first."""
 FAR_HIGHER = ("usual-learning-rate", "learning-rate-x100", "learning-rate-x10")
 MANY = 100
@@ -301,5 +301,7 @@ def _finding(run: Recording, segment: int, courses: list[Descent], story: str, r
             *(curve(f"loss, {c.experiment}", c.steps, c.losses) for c in courses),
         ),
         certain=len(courses) > 2,
-        treatments=FAR_HIGHER if math.isfinite(ratio) or (found and found.steepest >= FAR * own.lr) else None,
+        treatments=FAR_HIGHER
+        if math.isfinite(ratio) or (found and found.steepest >= BEYOND_TENFOLD * own.lr)
+        else None,
     )

@@ -21,8 +21,8 @@ def optimizer_choice(run: Recording) -> Iterator[Finding]:
     ## What it does
     Reads the trials in which AdamW (learning rate 1e-3) or SGD (1e-2, momentum 0.9) stepped in the place of the
     script's own optimizer, from the same start state and on the same batches. It gives a note if that helped clearly in
-    three repetitions. These trials are run after those of the treatments for what was found, if none of them has made
-    the run well, and with `--trials all`.
+    three repetitions (in two where time was short). These trials are run after those of the treatments for what was
+    found, if none of them has made the run well, and with `--trials all`.
 
     ## Why is this bad?
     It need not be: a few steps favour optimizers that are quick at the start. But where another one gets far within the
