@@ -38,6 +38,8 @@ from nndoctor.settings import Settings, Target
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nndoctor.choice import Extent
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("sample_projects", "tests/programs", "tests/frameworks")
 RANKS = "tests/distributed"
@@ -129,6 +131,10 @@ class Verdict:
         return "" if serious[0] == words[0] else f"behind {serious[0]}"
 
 
+OF_TRIALS = {"optimizer-choice"}
+"""Checks that speak of trials, which are not made for the other scripts: they take most of the time."""
+
+
 def cases(only: str = "", folders: Sequence[str] = FOLDERS) -> list[Case]:
     """Return every script that says what is expected of it."""
     found = []
@@ -145,9 +151,11 @@ def examine(case: Case, budget: float = 60.0) -> Verdict:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(case.script.parent), forking():
         began = time.monotonic()
         target = Target(name=case.script.name)
-        settings = Settings(target=target, budget=budget, out=Path(folder) / "run", patience=300.0, trials="none")
-        run = Recording.open(doctor.examine(settings, show=lambda _report: None).recording)
-        diagnosis = diagnose(run, list(load_catalogue().values()))
+        trials: Extent = "all" if case.check in OF_TRIALS else "none"
+        settings = Settings(target=target, budget=budget, out=Path(folder) / "run", patience=300.0, trials=trials)
+        checks = list(load_catalogue().values())
+        run = Recording.open(doctor.examine(settings, show=lambda _report: None, checks=checks).recording)
+        diagnosis = diagnose(run, checks)
         return Verdict(
             case,
             found=[(entry.severity.label, entry.check.name) for entry in diagnosis.entries],

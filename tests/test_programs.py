@@ -39,7 +39,6 @@ def test_the_diagnosis_is_as_the_script_expects(case: Case) -> None:
 ELSEWHERE = {
     "accelerator-unused": "needs an accelerator; by hand-typed recordings",
     "not-converged": "a whole training: tests/watching",
-    "optimizer-choice": "needs trials, which are off here; by hand-typed recordings",
 }
 BY_REASON = {"C": "whole trainings: tests/watching", "D": "several processes: tests/distributed"}
 
