@@ -115,6 +115,13 @@ class Guesses(NamedTuple):
     function: str
     prediction: Tensor
     target: Tensor
+    versions: tuple[int, int] | None = None
+    """Of tensors that are the script's own: what is written to since is no longer what was compared."""
+
+    @property
+    def written(self) -> bool:
+        """The script has written to one of the tensors."""
+        return self.versions is not None and self.versions != (self.prediction._version, self.target._version)
 
 
 @torch.no_grad()
@@ -132,11 +139,15 @@ def scores(kept: Sequence[Guesses]) -> list[float]:
             shares = right.reshape(len(numbers), -1).float().mean(1).tolist()
             for number, share in zip(numbers, shares, strict=True):
                 found[number] = share
-    return found
+    # Asked last: the script runs on while this is worked out.
+    return [math.nan if each.written else share for each, share in zip(kept, found, strict=True)]
 
 
-def guesses(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Guesses | None:
-    """Return what a training batch's accuracy can be told from, bounded; None for losses that are not of classes."""
+def guesses(function: str, args: tuple[Any, ...], kwargs: dict[str, Any], *, copied: bool = True) -> Guesses | None:
+    """Return what a training batch's accuracy can be told from, bounded; None for losses that are not of classes.
+
+    Unless it is to be `copied`, tensors that are small and whole are kept as they are.
+    """
     if function not in OF_CLASSES:
         return None
     prediction = args[0] if args else kwargs.get("input")
@@ -151,4 +162,14 @@ def guesses(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Gue
         excess = prediction.numel() // MOST_GUESSES
         if excess and prediction.dim() > 2 and prediction.shape[-1] == target.shape[-1]:  # pixels, one by one
             prediction, target = prediction[..., :: excess + 1], target[..., :: excess + 1]
-    return Guesses(function, prediction.clone(), target.clone())
+    if copied or excess or not (_may_be_kept(prediction) and _may_be_kept(target)):
+        return Guesses(function, prediction.clone(), target.clone())
+    return Guesses(function, prediction, target, (prediction._version, target._version))
+
+
+def _may_be_kept(tensor: Tensor) -> bool:
+    """Whether its memory is torch's own (numpy's is written to unseen) and no more than is copied otherwise."""
+    if type(tensor) is not Tensor or not tensor.is_cpu:
+        return False
+    memory = tensor.untyped_storage()
+    return memory.resizable() and memory.nbytes() <= 4 * MOST_GUESSES

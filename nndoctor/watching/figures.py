@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from functools import lru_cache
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -26,6 +27,10 @@ FIELDS = (
     "mean", "std", "absmax", "norm", "zero_share", "saturated_share", "non_finite",
 )  # fmt: skip
 """Of `TensorStats`, in its order."""
+
+
+ABSMAX, NON_FINITE = 2, 6
+"""Of the figures of a block."""
 
 
 class Block(NamedTuple):
@@ -72,6 +77,7 @@ def _of_layout(columns: tuple[Column, ...], steps: Sequence[Taken]) -> Tensor:
     by_length: defaultdict[int, list[int]] = defaultdict(list)
     for number, column in enumerate(columns):
         by_length[column.length].append(number)
+    _subtract(values, columns)
     parts = torch.split(values, [c.length for c in columns], dim=1)
     # Wherever the script has new tensors made by default: this one is going to be written.
     table = torch.empty(len(steps), len(columns), 7, dtype=torch.float32, device="cpu")
@@ -79,6 +85,26 @@ def _of_layout(columns: tuple[Column, ...], steps: Sequence[Taken]) -> Tensor:
         block = torch.cat([parts[n] for n in numbers], dim=1).view(len(steps), len(numbers), length)
         table[:, numbers] = _figures(block, [columns[n] for n in numbers]).cpu()
     return table
+
+
+def _subtract(values: Tensor, columns: tuple[Column, ...]) -> None:
+    """Make updates of the weights before a step: those after it are right before them."""
+    start = 0
+    for kind, some in groupby(columns, lambda column: column.kind):
+        length = sum(column.length for column in some)
+        if kind == "update":
+            after, before = values[:, start - length : start], values[:, start : start + length]
+            torch.sub(after, before, out=before)
+        start += length
+
+
+def changed(block: Block) -> list[bool] | None:
+    """Say of each step whether it changed a parameter, as far as the sample shows; None where none was looked at."""
+    updates = [number for number, column in enumerate(block.columns) if column.kind == "update"]
+    if not updates:
+        return None
+    found: list[bool] = block.table[:, updates][..., [ABSMAX, NON_FINITE]].any(-1).any(-1).tolist()
+    return found
 
 
 def _figures(block: Tensor, columns: list[Column]) -> Tensor:

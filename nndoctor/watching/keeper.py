@@ -23,7 +23,7 @@ from nndoctor.watching.thinning import EXTREMES, OfBlocks, OfSteps
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from nndoctor.blocks import Row
+    from nndoctor.blocks import Place, Row
     from nndoctor.records import SourceFile
     from nndoctor.watching.figures import Block
     from nndoctor.watching.samples import Taken
@@ -42,7 +42,7 @@ STEP_FIELDS = (
 """Of `Step`, in its order."""
 STEP = STEP_FIELDS.index("step")
 """The segment stands before it."""
-SCORE = STEP_FIELDS.index("score")
+SCORE, CHANGED = STEP_FIELDS.index("score"), STEP_FIELDS.index("parameters_changed")
 ROW_SECONDS = 4e-6
 """What it takes to write the row of one step."""
 SMOOTHING = 0.3
@@ -66,8 +66,12 @@ class Keeper:
         self._pending = 0
         self._guesses: dict[tuple[int, int], Guesses] = {}
         """By segment and step: of sampled steps, what their score is told from."""
+        self.copies_guesses = False
+        """The script was seen to write to what was kept."""
         self.sample_seconds = 0.0
         """What it takes to write the samples of a step: this thread's time is the training's too."""
+        self._changed: bool | None = None
+        """Whether the latest step that was looked at changed a parameter."""
         self._of_steps, self._of_blocks = OfSteps(STEP_FIELDS), OfBlocks()
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -131,14 +135,14 @@ class Keeper:
 
     def _write(self) -> None:
         self._pending = 0
-        samples = _all(self._samples)
-        batch = _all(self._queue)
-        steps, blocks = _all(self._steps), _all(self._blocks)
+        steps = _all(self._steps)  # first: what is told of a step is put in before the step itself
+        samples, batch, blocks = _all(self._samples), _all(self._queue), _all(self._blocks)
         began = time.thread_time()
         count = len(batch) + len(steps) + sum(len(each.columns) for each in samples)
         count += sum(len(each.columns) * len(each.places) for each in blocks)
         try:
             blocks += figures.blocks(samples)
+            steps = self._with_changes(steps, blocks)
             if self._guesses:
                 steps = self._scored(steps)
             for record in [*batch, *self._sources(batch)]:
@@ -158,11 +162,24 @@ class Keeper:
             self._dropped += count
             self._why = str(error)
 
+    def _with_changes(self, rows: list[Row], blocks: list[Block]) -> list[Row]:
+        """Return the rows of steps that say whether parameters change: as in the latest step that was looked at."""
+        known: dict[Place, bool] = {}
+        for block in blocks:
+            for place, changed in zip(block.places, figures.changed(block) or (), strict=False):
+                known[place] = known.get(place, False) or changed
+        found = []
+        for row in rows:
+            self._changed = known.get((row[STEP - 1], row[STEP]), self._changed)
+            found.append(row if self._changed is None else (*row[:CHANGED], self._changed, *row[CHANGED + 1 :]))
+        return found
+
     def _scored(self, rows: list[Row]) -> list[Row]:
         """Return the rows of steps with their scores, where something to tell them from was kept."""
         keys = [(row[STEP - 1], row[STEP]) for row in rows]
         kept = {key: guesses for key in keys if (guesses := self._guesses.pop(key, None)) is not None}
         known = dict(zip(kept, scores([*kept.values()]), strict=True))
+        self.copies_guesses = self.copies_guesses or any(each.written for each in kept.values())
         return [
             (*row[:SCORE], known[key], *row[SCORE + 1 :]) if key in known else row
             for key, row in zip(keys, rows, strict=True)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 LEAD_LOST = 50
 """Steps of other optimizers without one of the lead's, after which a new phase has begun."""
+EVERY = 8
+"""Where all steps are sampled, steps from one that is asked whether it draws random numbers to the next."""
 SENTINEL_SIZE = 4096
 """Of the small tensors, the first one's gradient is looked at on every step: a NaN in a backward pass reaches it."""
 
@@ -77,7 +79,9 @@ class Monitor:
         self.optimizer_places: WeakKeyDictionary[Any, Place] = WeakKeyDictionary()
         self._random_state: Tensor | None = None
         self._draws = True
-        """Random numbers were drawn in the latest sampled step: only then is their state at its beginning copied."""
+        """The latest step that was asked drew random numbers: only then is their state copied in the others."""
+        self._asks = True
+        """Whether this step draws random numbers will be asked."""
         self._evaluations = Evaluations()
         self._loaders: set[str] = set()
         self.met: ByIdentity[None] = ByIdentity()
@@ -92,7 +96,6 @@ class Monitor:
         self._start: dict[str, TensorStats] = {}
         """The parameters as they were before their optimizer's first step."""
         self._clock: float | None = None
-        self._changed = False
         self._batch_size = 0
         self._begin_step()
 
@@ -107,7 +110,8 @@ class Monitor:
         self._guesses: Guesses | None = None
         self._waited = self.waited
         self.sampling = self.pace.is_sampled(self.step)
-        self._random_state = torch.default_generator.get_state() if self._draws or self.sampling else None
+        self._asks = self.sampling and (self.pace.selective or self.step % EVERY == 0)
+        self._random_state = torch.default_generator.get_state() if self._draws or self._asks else None
         if self.sampling:
             self._sampler.clear()
 
@@ -157,7 +161,7 @@ class Monitor:
         if not self.inside:  # inside of a module, the module's own call is kept
             self._keep(function, args, kwargs, out)
         if self.sampling and self._guesses is None:
-            self._guesses = guesses(name, args, kwargs)
+            self._guesses = guesses(name, args, kwargs, copied=self.recorder.copies_guesses)
 
     def scaled(self, loss: Tensor, result: Any) -> None:
         """Remember the loss that a GradScaler multiplied."""
@@ -257,7 +261,7 @@ class Monitor:
         waited = self.waited - self._waited
         if self.sampling:
             self._write_samples()
-            if self.pace.selective:  # else its state is copied in any case
+            if self._asks:
                 self._draws = not torch.equal(self.random_state, torch.default_generator.get_state())
         lead = self._lead() if self._lead is not None else None
         # No `Step`, but its values in their order: this is done on every step, and a record costs more than the rest.
@@ -265,7 +269,7 @@ class Monitor:
         self.recorder.add_step(
             (
                 OBSERVE, self.segment, self.step, self.epoch, self._whole_loss(), math.nan, rate, self._batch_size,
-                self._passes, self._steps, self._changed, waited, max(0.0, seconds - waited), self.loader,
+                self._passes, self._steps, lead is not None, waited, max(0.0, seconds - waited), self.loader,
             )
         )  # fmt: skip
         self.step += 1
@@ -289,7 +293,7 @@ class Monitor:
             (
                 OBSERVE, self.segment, self.step, self.epoch, self._loss if self._passes else math.nan, math.nan,
                 _rate(lead.param_groups), self._batch_size, self._passes, self._steps,
-                self._changed, waited, max(0.0, seconds - waited), self.loader,
+                True, waited, max(0.0, seconds - waited), self.loader,
             )
         )  # fmt: skip
         pace, self._others = self.pace, 0
@@ -317,8 +321,6 @@ class Monitor:
         self.recorder.add_samples(self._sampler.taken(self.segment, self.step))
         if self._guesses is not None:
             self.recorder.add_guesses(self.segment, self.step, self._guesses)
-        changed = self._sampler.changed
-        self._changed = self._lead is not None if changed is None else changed
         self._orders, self._batch_size = self._sampler.orders, _size(self.batch)
 
     def _keep(self, function: Any, args: Any, kwargs: Any, output: Any) -> None:
@@ -358,9 +360,7 @@ class Monitor:
         gradient = None if parameter is None else parameter.grad
         if gradient is None or gradient.is_sparse or not (gradient.is_cpu or self.sampling):
             return True
-        flat = gradient.dim() == 1 and gradient.dtype is torch.float32
-        total = (gradient.dot(gradient) if flat else gradient.sum()).item()  # the quicker of the two
-        return math.isfinite(total) or finite(gradient)
+        return math.isfinite(gradient.sum().item()) or finite(gradient)
 
     def _found(self, *, phase: str, loss: Tensor | None = None, optimizer: Any = None) -> None:
         place = user_place()

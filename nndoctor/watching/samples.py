@@ -41,7 +41,10 @@ class Column(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """The samples of one step on one device, one after the other; a piece may hold those of several columns."""
+    """The samples of one step on one device, one after the other; a piece may hold those of several columns.
+
+    Of an update these are the weights before the step: those after it are the columns right before it.
+    """
 
     segment: int
     step: int
@@ -60,8 +63,6 @@ class Sampler:
         self.names = names
         self.orders: dict[str, int] = {}
         """Positions in the forward pass of the modules seen in this step."""
-        self.changed: bool | None = None
-        """Whether the optimizers changed a parameter in this step, as far as the sample shows; None: not measured."""
         self._pieces: list[tuple[tuple[Column, ...], Tensor]] = []
         self._before: Tensor | None = None
         self._stepping: _Held | None = None
@@ -78,7 +79,6 @@ class Sampler:
     def clear(self) -> None:
         """Begin a step."""
         self.orders = {}
-        self.changed = None
         self._pieces.clear()
         self._let_go()
         self._before = None
@@ -125,23 +125,27 @@ class Sampler:
         if first is output and first.is_cpu and first.requires_grad and known.numel > 0:
             self._probation.append((known, first, first._version))
 
-    def _after_forward(self) -> None:
-        """Take the values of the outputs that waited, in one operation instead of one for each."""
+    def _waited(self) -> tuple[list[tuple[Column, ...]], list[Tensor]]:
+        """Return columns and values of the outputs that waited: views, so that one operation copies all of them."""
         for layer, output, version in self._probation:
             if output._version == version and self._waiting_values + layer.numel <= MOST_WAITING:
                 layer.may_wait = True
                 self._waiting_values += layer.numel
-        layers, views = [], []
+        columns: list[tuple[Column, ...]] = []
+        views = []
         for layer, output, version in self._waiting:
             if output._version == version:
-                layers.append(layer)
+                columns.append(layer.columns)
                 views.append(output.as_strided(layer.size, layer.stride))
             else:  # written to in place: these values are lost, the next ones are copied at once
                 layer.may_wait = False
                 self._waiting_values -= layer.numel
-        if views:
-            self._pieces.append((self._joined(WAITED, [layer.columns for layer in layers]), torch.cat(views)))
         self._let_go()
+        return columns, views
+
+    def _copy(self, columns: list[tuple[Column, ...]], views: list[Tensor]) -> None:
+        if views:
+            self._pieces.append((self._joined(WAITED, columns), torch.cat(views)))
 
     def _let_go(self) -> None:
         self._waiting.clear()
@@ -153,17 +157,19 @@ class Sampler:
         with_gradients = torch.is_grad_enabled()
         torch._C._set_grad_enabled(False)  # `no_grad` itself is a dozen calls
         try:
-            self._after_forward()
-            if (views := held.gradients()) is not None:
-                self._pieces.append((self._named("gradient", held, held.sizes), torch.cat(views)))
+            columns, views = self._waited()
+            if (gradients := held.gradients()) is not None:
+                columns.append(self._named("gradient", held, held.sizes))
+                self._copy(columns, views + gradients)
             else:
+                self._copy(columns, views)
                 self._join("gradient", held, [None if (g := p.grad) is None else values_of(g) for p in held.parameters])
             self._before = held.weights()
         finally:
             torch._C._set_grad_enabled(with_gradients)
 
     def after(self, optimizer: Any) -> None:
-        """Take the weights after the step, and by how much they changed."""
+        """Take the weights after the step; by how much they changed is worked out later."""
         before, self._before = self._before, None
         held, self._stepping = self._stepping, None
         if held is None:
@@ -178,15 +184,14 @@ class Sampler:
                 torch._C._set_grad_enabled(with_gradients)
             if weights is not None and lengths == held.lengths:
                 self._pieces.append((self._named("weight", held, lengths), weights))
-                self._pieces.append((self._named("update", held, lengths), weights - before))
-                self.changed = bool(self.changed) or not torch.equal(weights, before)
+                self._pieces.append((self._named("update", held, lengths), before))
         held.parameters = []
 
     def taken(self, segment: int, step: int) -> list[Taken]:
         """Return what was taken in this step, device by device."""
         if self._waiting or self._probation:  # no optimizer has stepped
             with torch.no_grad():
-                self._after_forward()
+                self._copy(*self._waited())
         devices: dict[int, list[tuple[tuple[Column, ...], Tensor]]] = {}
         if len({piece.get_device() for _, piece in self._pieces}) == 1:
             devices[self._pieces[0][1].get_device()] = self._pieces

@@ -415,8 +415,8 @@ def test_samples_match_torch():
 
 
 def test_samples_of_many_steps_are_worked_out_as_those_of_one():
-    columns = (Column("activation", "a", 8, 8, "Sigmoid"), Column("weight", "w", 3, 3), Column("update", "w", 8, 8))
-    taken = [Taken(0, step, columns, (torch.rand(19) - 0.1,)) for step in range(5)]
+    columns = (Column("activation", "a", 8, 8, "Sigmoid"), Column("weight", "w", 3, 3), Column("update", "w", 3, 3))
+    taken = [Taken(0, step, columns, (torch.rand(14) - 0.1,)) for step in range(5)]
     taken.append(Taken(0, 5, columns[:1], (torch.rand(8),)))
     together, alone = stats(*taken), [row for each in taken for row in stats(each)]
     assert [(r.step, r.kind, r.name) for r in together] == [(r.step, r.kind, r.name) for r in alone]
@@ -501,15 +501,49 @@ def test_an_update_is_the_optimizers_alone():
         sampler.after(optimizer)
         [taken] = sampler.taken(0, 0)
         found = dict(zip((c.kind for c in taken.columns), taken.pieces, strict=True))
-        assert torch.equal(found["update"], torch.full((4,), -0.5))
+        assert torch.equal(found["weight"] - found["update"], torch.full((4,), -0.5))
         assert torch.equal(found["weight"], weight.detach())
-        assert sampler.changed
+        [block] = figures.blocks([taken])
+        norms = {row.kind: row.norm for row in stats(taken)}
+        assert norms == pytest.approx({"gradient": 2.0, "weight": 2 * abs(weight[0].item()), "update": 1.0})
+        assert figures.changed(block) == [True]
     optimizer.param_groups[0]["lr"] = 0.0
     sampler.clear()
     sampler.before(optimizer)
     optimizer.step()
     sampler.after(optimizer)
-    assert sampler.changed is False
+    assert figures.changed(figures.blocks(sampler.taken(0, 0))[0]) == [False]
+
+
+def test_steps_between_those_that_are_looked_at_are_as_the_latest_of_them(tmp_path):
+    keeper = Keeper(tmp_path / FILE_NAME)
+    columns = (Column("weight", "w", 2, 2), Column("update", "w", 2, 2))
+    for step in range(6):
+        if step in (1, 3, 4):
+            after = torch.tensor([1.0, math.nan if step == 4 else 1.0])
+            keeper.add_samples([Taken(0, step, columns, (after, torch.tensor([1.0, 0.0 if step == 1 else 1.0])))])
+        keeper.add(Step(step=step, parameters_changed=True))
+        if step == 2:
+            keeper.flush()
+    keeper.close()
+    steps = Recording.open(tmp_path / FILE_NAME).rows(Step)
+    assert [row.parameters_changed for row in steps] == [True, True, True, False, True, True]
+
+
+def test_what_a_score_is_told_from_is_kept_as_it_is_unless_it_could_change():
+    weight = nn.Parameter(torch.eye(3))
+    prediction, target = weight * 2.0, torch.tensor([0, 1, 2])
+    kept = guesses("cross_entropy", (prediction, target), {}, copied=False)
+    shared = guesses("cross_entropy", (prediction, torch.from_numpy(target.numpy())), {}, copied=False)
+    copied = guesses("cross_entropy", (prediction, target), {})
+    assert kept is not None
+    assert shared is not None
+    assert copied is not None
+    assert kept.target.data_ptr() == target.data_ptr()
+    assert {each.target.data_ptr() for each in (shared, copied)}.isdisjoint({target.data_ptr()})
+    assert scores([kept, shared, copied]) == [1.0, 1.0, 1.0]
+    target.fill_(0)
+    assert scores([kept, shared, copied]) == pytest.approx([math.nan, 1.0, 1.0], nan_ok=True)
 
 
 def test_an_output_of_another_shape_or_type_is_taken_as_it_is():
