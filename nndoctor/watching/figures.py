@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from nndoctor.blocks import Head, Place, Row
     from nndoctor.watching.samples import Column, Taken
 
-MOST_VALUES = 2**16
-"""Values worked out at once: as many as stay in a processor's cache."""
+MOST_VALUES = 2**18
+"""Values worked out at once: many, as an operation has its price, but no more than stay in a processor's cache."""
 FIELDS = (
     "experiment", "segment", "step", "kind", "name", "type", "order", "numel",
     "mean", "std", "absmax", "norm", "zero_share", "saturated_share", "non_finite",
