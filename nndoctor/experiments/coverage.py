@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.data import RandomSampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler
+from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler
 from torch.utils.data.distributed import DistributedSampler
 
 from nndoctor.records import Coverage
@@ -28,7 +28,9 @@ def coverage(name: str, loader: Any, left_after: list[int], deadline: float) -> 
     total, sampler, batches = len(loader.dataset), loader.sampler, loader.batch_sampler
     if not 0 < total * PASSES <= MOST_INDICES or _partial(sampler):
         return
-    source = batches if batches is not None else sampler
+    # What torch's own batches leave out of each pass (`drop_last`) is something else each time in a shuffled one.
+    plain = batches is None or type(batches) is BatchSampler
+    source = sampler if plain and sampler is not None else batches
     kind = _kind(batches, sampler)
     given = isinstance(sampler, SubsetRandomSampler)
     row = Coverage(loader=name, sampler=kind, total=total, given=given, **_passes(source, total, deadline))

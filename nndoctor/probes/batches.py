@@ -62,6 +62,8 @@ MIXERS = frozenset(
 """Functions in which data meets parameters."""
 CLOSELY = 16
 """Batches of an experiment of which all statistics are taken; of later ones only in sampled steps."""
+CLOSELY_SAMPLES = 64
+"""So many samples are looked at closely in any case: where batches are small, in more of them."""
 TABLE_COLUMNS = 256
 ORDERS = {
     "SequentialSampler": "sequential",
@@ -148,7 +150,8 @@ class Batches(Listener):
             leaf = Leaf(path, source, Batch(), None, tensor.numel())  # the same batch again: only its role is needed
         else:
             labels = self._labels(path, tensor, source, size)
-            closely = self.session.sampled or self.session.step < CLOSELY
+            step = self.session.step
+            closely = self.session.sampled or step < CLOSELY or step * max(1, size) < CLOSELY_SAMPLES
             row = described(path, tensor, source, own=own, closely=closely)
             leaf = Leaf(path, source, row, labels, tensor.numel())
             # Windows of tokens repeat by nature: equal ones are no sign of a leak.

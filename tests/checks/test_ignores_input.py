@@ -41,7 +41,7 @@ def course(experiment: str, loss: float, score: float, count: int = 40, metric: 
     rows: list[Record] = []
     for i in range(count):
         value, points = loss + 0.03 * math.sin(7 * i + phase), score + 0.05 * math.cos(5 * i + phase)
-        rows.append(Step(experiment=experiment, step=i, loss=value))
+        rows.append(Step(experiment=experiment, step=i, loss=value, parameters_changed=True))
         rows.append(
             LossCall(experiment=experiment, step=i, value=value, metric=metric, score=points, chance=0.62,
                      prior_loss=0.66, file="train.py", line=30)
@@ -85,6 +85,10 @@ def test_warns_if_the_models_own_noise_drowns_the_input() -> None:
         pytest.param(
             [replace(r, epoch=i // 20) if isinstance(r, Step) else r for i, r in enumerate([*both(), *FITS])],
             id="too few steps of the first pass",
+        ),
+        pytest.param(
+            [replace(r, parameters_changed=r.step % 8 == 7) if isinstance(r, Step) else r for r in [*both(), *FITS]],
+            id="gradients of eight batches are added up",
         ),
         pytest.param([*both(), *FITS, NonFinite(step=3)], id="after the first NaN"),
         pytest.param([*both(), EvalGap(difference=0.9, repeat=0)], id="dropout"),

@@ -184,7 +184,7 @@ def covered(left: list[int] | None = None, **options: Any) -> list[Coverage]:
 
 def test_coverage() -> None:
     [row] = covered(batch_size=16, drop_last=True)
-    assert (row.total, row.drawn, row.ever, row.dropped, row.passes) == (40, 32, 32, 8, 3)
+    assert (row.total, row.drawn, row.ever, row.dropped, row.passes) == (40, 40, 40, 8, 1)
     assert (row.ordered, row.batches, row.broken_off) == (True, 2, 0)
     [row] = covered(batch_size=4, sampler=Fixed(list(range(20))))
     assert (row.drawn, row.ever, row.sampler) == (20, 20, "Fixed")
@@ -201,6 +201,12 @@ def test_weights_are_meant() -> None:
 def test_a_subset_was_given() -> None:
     [row] = covered(batch_size=4, sampler=SubsetRandomSampler(range(9)))
     assert (row.given, row.drawn, row.ever, row.passes) == (True, 9, 9, 3)
+
+
+def test_what_is_dropped_of_each_pass_is_no_other_choice() -> None:
+    """Which samples of a part fall into the incomplete batch is drawn anew: they are asked for all the same."""
+    [row] = covered(batch_size=8, drop_last=True, sampler=SubsetRandomSampler(range(15)))
+    assert (row.drawn, row.ever, row.passes, row.sampler) == (15, 15, 3, "SubsetRandomSampler")
 
 
 def test_passes_that_the_loop_leaves(record: Any) -> None:

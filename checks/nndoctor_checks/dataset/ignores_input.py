@@ -24,7 +24,7 @@ from nndoctor_checks.noise_control import Comparison, first_pass, scored
 from nndoctor_checks.observed import observed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 
 @check(
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def ignores_input(
     run: Recording,
     *,
-    min_steps: int = 16,  # half of them are compared
+    min_steps: int = 16,  # half of them are compared; as many must change the parameters
     close: float = 0.15,  # relative distance to the loss of the best constant: there the plateau is
     better: float = 2.0,  # standard errors; less is not better than noise
     drowned: float = 1.25,  # train mode's change of the output over the output; one dropout of 0.5 makes 1 at most
@@ -70,8 +70,8 @@ def ignores_input(
     ```
 
     ## Known problems
-    Weak signals and slow starts (recurrent networks on long sequences) need more steps than are observed; raise
-    `--steps`. Autoencoders, adversarial training and models that read tokens are not tested.
+    Weak signals, slow starts (recurrent networks on long sequences) and accumulated gradients need more steps than are
+    observed; raise `--steps`. Autoencoders, adversarial training and models that read tokens are not tested.
 
     ## References
     - Slav Ivanov, 37 Reasons why your Neural Network is not working, 2017 (reason 2: try random input)
@@ -84,7 +84,12 @@ def ignores_input(
     for segment in (s for s in segments if s not in dead):
         real, noise = scored(run, segment, OBSERVE), scored(run, segment, RANDOM_INPUT)
         pair = Comparison(real, noise, first_pass(run, segment))
-        if len(pair.steps) < min_steps or _exempt(run, segment) or not pair.at_chance(better) or pair.better(better):
+        if (
+            _updates(run, segment, pair.steps) < min_steps
+            or _exempt(run, segment)
+            or not pair.at_chance(better)
+            or pair.better(better)
+        ):
             continue
         gap = _gap(run, segment)
         if pair.on_plateau(close) and _fits_a_batch(run, segment):
@@ -92,6 +97,12 @@ def ignores_input(
         elif gap is not None and gap.difference >= drowned:
             why = f"In train mode its output differs from that in eval mode by {gap.difference:.1f} times its size."
             yield _finding(pair, why, gap)
+
+
+def _updates(run: Recording, segment: int, steps: Collection[int]) -> int:
+    """Return in how many steps parameters changed: where gradients are accumulated, little is learned in many."""
+    rows = (s for s in observed(run, Step) if s.segment == segment and s.step in steps)
+    return sum(s.parameters_changed for s in rows)
 
 
 def _exempt(run: Recording, segment: int) -> bool:
