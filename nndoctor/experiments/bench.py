@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PLAIN = ""
 """The name of no lens: the loss as the loop itself computes it."""
+LOST = 5
+"""Steps without a finite loss after which there will be no other: the weights are NaN."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,12 @@ class Setting:
         """Iterations in all."""
         return self.steps + self.measures * len(self.lenses)
 
+    def lost(self, result: Result) -> bool:
+        """Whether a run need not go on. Where a lens asks for scores, they are of interest in any case."""
+        latest = result.losses[-LOST:]
+        gone = len(latest) == LOST and result.non_finite_at >= 0 and not any(map(math.isfinite, latest))
+        return gone and len(self.lenses) == 1
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -57,6 +65,8 @@ class Value:
 
 def values(setting: Setting, result: Result) -> dict[str, Value]:
     """Return what was measured, by lens. A run that was cut short has no values for what is missing."""
+    if setting.lost(result):
+        return {lens: Value(math.inf, math.nan) for lens in setting.lenses}
     found = {}
     for number, lens in enumerate(setting.lenses):
         begin = setting.steps + number * setting.measures

@@ -331,6 +331,7 @@ class Trials:
             wanted=setting.length,
             least=setting.length,
             seconds=SLACK * setting.length * self._pace + SLACK,
+            enough=setting.lost,
             lr_factor=factor,
             peak_lr=self._warms_up,
             content=self._served(treatments, setting),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import torch
 
 from nndoctor.effects import Effect, summary
 from nndoctor.experiments import bench
+from nndoctor.experiments.diet import Result
 from nndoctor.experiments.forks import Forks
 from nndoctor.feeds.state import RandomState
 from nndoctor.feeds.tree import leaves
@@ -353,3 +355,26 @@ def test_a_step_between_the_forward_pass_and_its_backward_pass_is_made_after_it(
     run = tried(program, "keep-gradients")
     assert run.rows(Event) == []
     helps(run.rows(Trial)[0])
+
+
+def test_a_run_whose_loss_is_gone_for_good_is_not_gone_on_with() -> None:
+    gone, later = [1.0, *[math.nan] * 5], [1.0, *[math.nan] * 4, 2.0]
+    setting = bench.Setting([], 50, 3)
+    lost = Result(losses=gone, scores=gone, non_finite_at=1)
+    assert setting.lost(lost)
+    [value] = bench.values(setting, lost).values()
+    assert value.loss == math.inf
+    assert not setting.lost(Result(losses=later, scores=later, non_finite_at=1))
+    assert not setting.lost(Result(losses=gone, scores=gone))  # iterations without a loss of their own
+    scored = bench.Setting([], 50, 3, {bench.PLAIN: None, "recover-logits": None})
+    assert not scored.lost(lost)
+    assert bench.values(scored, lost) == {}
+
+
+def test_a_loop_that_diverges_is_tried_in_few_steps(tried: Callable[..., Recording], monkeypatch: Any) -> None:
+    lengths = []
+    monkeypatch.setattr(bench, "values", lambda s, r, real=bench.values: (lengths.append(len(r.losses)), real(s, r))[1])
+    monkeypatch.setattr("nndoctor.experiments.trials.values", bench.values)
+    [trial] = tried(loop(rate=1e30, momentum=0.9), "learning-rate-x0.1").rows(Trial)
+    assert (trial.controls[0], trial.treated[0]) == (math.inf, math.inf)
+    assert min(length for length in lengths if length > 5) <= 10
