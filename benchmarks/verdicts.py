@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from nndoctor.check import Check
 
-DECIDED = ("confirmed", "refuted", "harmless", "slight", "explained")
+DECIDED = ("confirmed", "refuted", "harmless", "slight", "unrelieved", "explained")
 OPEN = ("inconclusive", "skipped", "untried")
 INAPPLICABLE = "inapplicable"
 """The outcome where no treatment of the finding can be applied to the loop: the optimizer decays no weights."""

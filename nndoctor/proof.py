@@ -2,7 +2,8 @@
 
 Confirmed: treating it helps. Refuted: treating it does nothing. But a fact that was measured is not refuted by a loop
 that learns in the few steps of a trial all the same: no harm was seen, and it may show later or elsewhere. Slight:
-treating it helps a little, every time. Explained: with something else treated the run is well, so this needs no
+treating it helps a little, every time. Unrelieved: what is known to relieve it does nothing; its cause, which is left
+as it is by that, is elsewhere. Explained: with something else treated the run is well, so this needs no
 treatment of its own.
 """
 
@@ -39,6 +40,10 @@ class Proof:
     found: Summary
     cure: Proof | None = None
     """The trial of something else that helps, where that is why this one needs no treatment of its own."""
+    unrelieved: bool = False
+    """All that is known to relieve it was tried for long enough, and has done nothing."""
+    others: tuple[str, ...] = ()
+    """What else has done nothing."""
 
     @property
     def outcome(self) -> str:
@@ -51,6 +56,8 @@ class Proof:
             return "slight"
         if self.harmless:
             return "harmless"
+        if self.unrelieved:
+            return "unrelieved"
         return {True: "confirmed", False: "refuted", None: "inconclusive"}[self.confirmed]
 
     @property
@@ -86,16 +93,18 @@ class Proof:
             return f"explained by a trial: {base} with {self.cure.treatment}, {self.cure.effect}"
         if self.trial.skipped:
             return f"not tried with {self.treatment}: {self.trial.skipped}"
-        others = " and ".join(described(name) for name in self.trial.with_others)
-        base = f"on top of {others}, " if others else ""
+        below = " and ".join(described(name) for name in self.trial.with_others)
+        base = f"on top of {below}, " if below else ""
+        nor = "".join(f", nor with {described(name)}" for name in self.others) if self.outcome == "unrelieved" else ""
         verdict = {
             "confirmed": "confirmed",
             "refuted": "refuted by a trial",
             "slight": "helps a little",
             "harmless": f"no harm seen by a trial, the loop learns {'well ' * self.found.control_learns}as it is",
+            "unrelieved": "no relief by a trial",
             "inconclusive": "not decided by a trial",
         }
-        return f"{verdict[self.outcome]}: {base}with {self.treatment}, {self.effect}"
+        return f"{verdict[self.outcome]}: {base}with {self.treatment}, {self.effect}{nor}"
 
 
 def explained(proofs: Mapping[str, Proof], roots: Mapping[str, str]) -> dict[str, Proof]:
@@ -112,7 +121,7 @@ def explained(proofs: Mapping[str, Proof], roots: Mapping[str, str]) -> dict[str
         cure = root if root is not None and root.found.cured else next(iter(cured), root)
         if cure is None or cure.trial.segment != own.trial.segment:
             continue
-        nothing = own.outcome == "inconclusive" and own.found.effect is Effect.NOTHING
+        nothing = own.outcome in ("inconclusive", "unrelieved") and own.found.effect is Effect.NOTHING
         if nothing or (name in roots and cure.found.cured and own.outcome in ("skipped", "inconclusive")):
             settled[name] = replace(own, cure=cure)
     return settled
@@ -138,11 +147,7 @@ def proof(run: Recording, check: str, *, certain: bool, relief: Collection[str] 
     # What is still open, or helps a little, is not hidden behind another treatment or phase in which no harm was seen.
     row, found = min(tried, key=lambda pair: (Effect.SLIGHT, Effect.UNCLEAR, Effect.NOTHING).index(pair[1].effect))
     waiting = any(row.skipped.startswith((TIME_OVER, TOO_SHORT, *BROKE)) for row in rows)
-    refuted = not waiting and all(
-        f.effect is Effect.NOTHING
-        and not (certain and f.control_moves)
-        and t.treatment not in relief
-        and t.steps >= ENOUGH_STEPS
-        for t, f in tried
-    )
-    return Proof(False if refuted else None, row, found)
+    futile = not waiting and all(f.effect is Effect.NOTHING and t.steps >= ENOUGH_STEPS for t, f in tried)
+    refuted = futile and not any((certain and f.control_moves) or t.treatment in relief for t, f in tried)
+    others = tuple(t.treatment for t, _ in tried if t is not row)
+    return Proof(False if refuted else None, row, found, unrelieved=futile and not refuted, others=others)

@@ -224,6 +224,19 @@ def test_nothing_is_refuted_while_one_of_its_treatments_has_not_been_tried() -> 
         assert proof(Recording.of([trial(STUCK, STUCK), other]), "a-check", certain=True).confirmed is refuted
 
 
+def test_a_symptom_that_nothing_relieves_is_told_and_not_refuted() -> None:
+    rows = [trial(STUCK, STUCK), trial(STUCK, STUCK, treatment="adamw")]
+    relief = tuple(row.treatment for row in rows)
+    found = proof(Recording.of(rows), "a-check", certain=True, relief=relief)
+    assert found is not None
+    assert (found.confirmed, found.outcome) == (None, "unrelieved")
+    assert found.sentence.startswith("no relief by a trial: with the gradients cleared")
+    assert found.sentence.endswith("better in 0 of 3 runs, nor with AdamW in place of the optimizer")
+    waiting = replace(rows[1], controls=(), treated=(), skipped=TIME_OVER)
+    for other in (waiting, replace(rows[1], steps=20)):
+        assert proof(Recording.of([rows[0], other]), "a-check", certain=True, relief=relief).outcome == "inconclusive"
+
+
 def test_what_is_open_is_not_hidden_behind_what_does_no_harm() -> None:
     rows = [trial(WELL, WELL), trial((1.0,) * 3, (0.7,) * 3, treatment="adamw")]
     found = proof(Recording.of(rows), "a-check", certain=True)

@@ -23,6 +23,7 @@ HEADINGS = {
     "slight": "Treating it helps a little",
     "explained": "Explained by a trial",
     "harmless": "No harm seen by a trial",
+    "unrelieved": "No relief by a trial",
     "inconclusive": "Not decided by a trial",
     "skipped": "Not tried",
     "untried": "Not tried",
