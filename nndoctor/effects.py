@@ -141,6 +141,12 @@ def settled(trial: Trial) -> bool:
     return done >= MOST or lead >= FOR or lead <= -AGAINST or (done > 0 and summary(trial).effect is Effect.SLIGHT)
 
 
+def overshoots(trial: Trial) -> bool:
+    """Whether the treated runs have come to harm, and the untreated ones not."""
+    pairs = list(zip(trial.controls, trial.treated, strict=False))
+    return bool(pairs) and all(_harmed(trial, t) and not _harmed(trial, c) for c, t in pairs)
+
+
 def _harmed(trial: Trial, control: float) -> bool:
     """Whether a loss has risen far above its start, or is no number any more."""
     if trial.metric != "loss" or not math.isfinite(trial.start):

@@ -94,7 +94,8 @@ class Proof:
         if self.trial.skipped:
             return f"not tried with {self.treatment}: {self.trial.skipped}"
         below = " and ".join(described(name) for name in self.trial.with_others)
-        base = f"on top of {below}, " if below else ""
+        without = "" if math.isnan(self.trial.alone) else f" (without it {shown(self.trial.alone)})"
+        base = f"on top of {below}{without}, " if below else ""
         nor = "".join(f", nor with {described(name)}" for name in self.others) if self.outcome == "unrelieved" else ""
         verdict = {
             "confirmed": "confirmed",

@@ -237,6 +237,13 @@ def test_a_symptom_that_nothing_relieves_is_told_and_not_refuted() -> None:
         assert proof(Recording.of([rows[0], other]), "a-check", certain=True, relief=relief).outcome == "inconclusive"
 
 
+def test_what_was_lowered_along_with_a_treatment_is_told() -> None:
+    row = replace(trial(STUCK, WELL), with_others=("learning-rate-x0.1",), alone=math.inf)
+    found = proof(Recording.of([row]), "a-check", certain=True)
+    assert found is not None
+    assert found.sentence.startswith("confirmed: on top of a tenth of the learning rate (without it not finite), with")
+
+
 def test_what_is_open_is_not_hidden_behind_what_does_no_harm() -> None:
     rows = [trial(WELL, WELL), trial((1.0,) * 3, (0.7,) * 3, treatment="adamw")]
     found = proof(Recording.of(rows), "a-check", certain=True)

@@ -62,6 +62,10 @@ class Value:
     loss: float
     score: float
 
+    def of(self, metric: str) -> float:
+        """Return the loss, or the score, whatever it is called."""
+        return self.loss if metric == "loss" else self.score
+
 
 def values(setting: Setting, result: Result) -> dict[str, Value]:
     """Return what was measured, by lens. A run that was cut short has no values for what is missing."""

@@ -7,12 +7,12 @@ together, and then each is left out in turn.
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field, replace
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
-from nndoctor.effects import MOST, REPETITIONS, Effect, settled, summary, vote
+from nndoctor.effects import MOST, REPETITIONS, Effect, overshoots, settled, summary, vote
 from nndoctor.experiments.bench import PLAIN, Bench, Setting, Value, values
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.experiments.wishes import Pair, Wish, rivals
@@ -59,6 +59,7 @@ HALF = 0.5
 """Share of the time that must be left for treatments that no finding asks for."""
 UNASKED = "optimizer-choice"
 """The check of treatments that no finding asks for."""
+SLOWER = "learning-rate-x0.1"
 SLACK = 5.0
 _BEGINNINGS = (0.0, 1 / 3, 2 / 3, 1 / 6, 1 / 2, 5 / 6, 1 / 12)
 """Where in the order of the batches each repetition begins."""
@@ -158,7 +159,7 @@ class Trials:
     def _unfit(self, wish: Wish, observed: Result) -> str:
         if observed.objectives > 1:
             return "several losses are minimised against one another"
-        if all(map(math.isnan, observed.losses)):
+        if all(map(isnan, observed.losses)):
             return "no loss was seen"
         treatment = make(wish.treatment, self._ground(wish.treatment))
         if treatment is None:
@@ -189,13 +190,21 @@ class Trials:
                 self._left_out(wish, TIME_OVER)
             else:
                 yield from self._try(name, base=())
+                yield from self._more_slowly(name)
+
+    def _more_slowly(self, name: str) -> Runs:
+        """Where only the treated loop diverges, its learning rate is a second fault, which the first has hidden."""
+        found = self._results.get(name)
+        if found and overshoots(found) and not (rivals(name, SLOWER) or self._made(SLOWER).unfit()):
+            alone = summary(found).treated
+            yield from self._try(name, base=(SLOWER,), keep_if_no_better=True, alone=alone)
 
     def _on_top(self) -> Runs:
         """Try what did not help by itself on top of what helped most."""
         best = max((n for n in self._results if self._helped(n)), key=self._gain)
         for name in [n for n in self._results if not self._helped(n)]:
             if not (rivals(name, best) or self._settled(self._fit[name])):
-                yield from self._try(name, base=(best,), keep_if_no_better=True)
+                yield from self._try(name, base=(*self._results[best].with_others, best), keep_if_no_better=True)
 
     def _together(self) -> Runs:
         """Try all at once; if that helps, what is needed is what is missed when it is left out."""
@@ -246,12 +255,12 @@ class Trials:
 
     # ---- one trial
 
-    def _try(self, name: str, *, base: tuple[str, ...], keep_if_no_better: bool = False) -> Runs:
+    def _try(self, name: str, *, base: tuple[str, ...], keep_if_no_better: bool = False, alone: float = nan) -> Runs:
         wish = self._fit[name]
         if not self._affordable():
             return
         trial = yield from self._compared((*base, name), base=base)
-        trial = replace(trial, treatment=name, checks=wish.checks, with_others=base)
+        trial = replace(trial, treatment=name, checks=wish.checks, with_others=base, alone=alone)
         if keep_if_no_better and summary(trial).effect is not Effect.HELPED:
             return
         self._results[name] = trial
@@ -270,14 +279,14 @@ class Trials:
         start = (yield from self._run(base, 0, 0)).get(pair.lens_base)
         begun = (yield from self._run(treated, 0, 0)).get(pair.lens_treated)
         by_score = any(self._made(n).by_score for n in treated)
-        metric = _score_name(self.bench.metric) if by_score else "loss"
+        metric = "loss" if not by_score else "r2" if self.bench.metric == "r2" else "accuracy"
         trial = Trial(treatment=added[0], jointly=tuple(added[1:]), metric=metric, measured=len(self._measured))
         if start is None or begun is None:
             return replace(trial, skipped=self.bench.broken or "it could not be measured")
         # Weights or inputs far off make the first loss a huge one, beside which all that follows looks small.
         better = min if metric == "loss" else max
-        trial = replace(trial, start=better(_pick(start, metric), _pick(begun, metric)))
-        if math.isnan(trial.start):
+        trial = replace(trial, start=better(start.of(metric), begun.of(metric)))
+        if isnan(trial.start):
             return replace(trial, skipped=f"no {metric} is known")
         if self._steps >= 2 * SHORT:
             short = yield from self._repeated(replace(trial, steps=SHORT), pair, most=1)
@@ -299,8 +308,8 @@ class Trials:
             if self.bench.broken or control is None or other is None:
                 why = self.bench.broken or "it could not be measured"
                 return replace(trial, skipped=why) if not trial.treated else trial
-            controls = (*trial.controls, _pick(control, trial.metric))
-            trial = replace(trial, controls=controls, treated=(*trial.treated, _pick(other, trial.metric)))
+            controls = (*trial.controls, control.of(trial.metric))
+            trial = replace(trial, controls=controls, treated=(*trial.treated, other.of(trial.metric)))
         return trial
 
     def _followed(self, trial: Trial, pair: Pair) -> Compared:
@@ -311,7 +320,7 @@ class Trials:
         later = (yield from self._run(pair.treated, self._steps, 0)).get(pair.lens_treated)
         if self.bench.broken or later is None:
             return trial
-        return replace(trial, later=_pick(later, trial.metric), later_steps=self._steps)
+        return replace(trial, later=later.of(trial.metric), later_steps=self._steps)
 
     def _run(self, names: tuple[str, ...], steps: int, repetition: int) -> Measured:
         """Return what a run under these treatments measures, from memory where it was done before."""
@@ -387,11 +396,3 @@ class Trials:
     def _affordable(self, steps: float = 0.0) -> bool:
         """Whether there is time for a pair of runs of so many steps (0: as many as they are to have)."""
         return self.conductor.left() > 2 * self._pace * ((steps or self._steps) + self._overhead())
-
-
-def _pick(value: Value, metric: str) -> float:
-    return value.loss if metric == "loss" else value.score
-
-
-def _score_name(metric: str) -> str:
-    return "r2" if metric == "r2" else "accuracy"

@@ -20,9 +20,10 @@ class Trial(Record):
     and treated run had in common; `jointly` those that were tried together with this one because none helped alone.
     `metric` is what was measured (`loss`, `accuracy`, `r2`) on `measured` batches, the same on both sides, after
     `steps` steps: `start` before the first of them, `controls` and `treated` one value for each repetition (another
-    order of batches and other random numbers). Infinity stands for a run that did not stay finite. `later` is what a
-    treated run came to in `later_steps`, where the others were short because the difference showed soon. `skipped` says
-    why there was no trial.
+    order of batches and other random numbers). Infinity stands for a run that did not stay finite. `alone` is what the
+    treatment came to without `with_others`, where it made the run diverge and they were added for that. `later` is what
+    a treated run came to in `later_steps`, where the others were short because the difference showed soon. `skipped`
+    says why there was no trial.
     """
 
     KEY: ClassVar[tuple[str, ...]] = ("segment", "treatment")
@@ -37,6 +38,7 @@ class Trial(Record):
     start: float = math.nan
     controls: tuple[float, ...] = ()
     treated: tuple[float, ...] = ()
+    alone: float = math.nan
     later: float = math.nan
     later_steps: int = 0
     seconds: float = 0.0

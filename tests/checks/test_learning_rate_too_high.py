@@ -41,6 +41,23 @@ def recording(own, user=None, tenth=None, *more) -> Recording:
     return Recording.of(rows)
 
 
+def test_a_rate_that_is_too_high_once_another_fault_is_treated():
+    """The observed loss falls: it is a trial of something else that shows it."""
+    row = Trial(treatment="unfreeze", with_others=("learning-rate-x0.1",), alone=5e11, steps=40, start=2.3,
+                controls=(1.5, 1.4, 1.5), treated=(0.2, 0.3, 0.2))  # fmt: skip
+    [finding] = learning_rate_too_high(recording(FALLS, FALLS, FALLS, row))
+    assert finding.severity is Severity.WARNING
+    assert finding.treatments == ()
+    assert "with all parameters trained it rises from 2.3 to 5e+11" in finding.message
+    for other in (
+        replace(row, alone=math.nan),
+        replace(row, treated=row.controls),
+        replace(row, with_others=("reinitialise",)),
+        replace(row, segment=1),
+    ):
+        assert list(learning_rate_too_high(recording(FALLS, FALLS, FALLS, other))) == []
+
+
 @pytest.mark.parametrize(
     ("own", "user"),
     [

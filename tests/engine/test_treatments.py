@@ -223,6 +223,19 @@ def test_where_none_helps_alone_they_are_tried_together_and_each_is_left_out_in_
     }
 
 
+def test_a_rate_that_is_too_high_only_for_the_treated_loop_is_lowered_in_both(tried: Callable[..., Recording]) -> None:
+    frozen = loop(
+        before="Y = ((X[:, 0] * X[:, 1] + X[:, 2]) > 0).long(); data = TensorDataset(X, Y)",
+        between="model[0].requires_grad_(False); model[2].p = 0.0",
+        rate=3.0,
+        momentum=0.9,
+    )
+    [trial] = tried(frozen, "unfreeze", steps=40, budget=60.0).rows(Trial)
+    assert trial.with_others == ("learning-rate-x0.1",)
+    assert trial.alone > 1.5 * trial.start
+    assert summary(trial).effect is Effect.HELPED
+
+
 def test_a_loop_without_a_loader_is_treated_too(tried: Callable[..., Recording]) -> None:
     program = """
     model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
 from nndoctor.effects import Effect, summary
 from nndoctor.records import COAST, OBSERVE, OBSERVE_TENTH, OVERFIT, Event, Optimizer, Step, Trial
+from nndoctor.treatments.names import described
 from nndoctor_checks.depth import explodes_from_the_start
 from nndoctor_checks.descent import Descent, attempts, descent, floor_of, middle, objectives, prior_of
 from nndoctor_checks.numerics import accidents, has_hole
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TENTH = f"{OVERFIT}:x0.1"
+TENTH_OF_RATE = "learning-rate-x0.1"
 SMALLER = {"learning-rate-x0.1": "a tenth", "learning-rate-x0.01": "a hundredth"}
 """Treatments, and what they leave of the rate."""
 FAR_LOWER = ("learning-rate-x0.01", "usual-learning-rate", "learning-rate-x0.1")
@@ -75,8 +77,9 @@ def learning_rate_too_high(
     A tenth may still be far too high: a loss that rose by `risen` on your own batches, or overflowed after the first
     steps, is reported, too, if in a range test it falls at lower rates and diverges from one on that yours exceeds
     `beyond` times. Where a trial for another finding has shown that a tenth or a hundredth of the rate helps your own
-    batches, on which the loss did not fall,
-    that is a warning.
+    batches, on which the loss did not fall, that is a warning. So is a loss that falls, if a trial has shown that it
+    diverges as soon as another fault is treated (layers that were frozen are trained), and does not at a tenth of the
+    rate.
     Where no smaller rate could be tried, a loss that diverges on your own batches and
     ends above that of a constant prediction is a warning. So is a loss that falls in the end, if the first step
     changed the weights by `overthrown` of their size and the loss then rose to `risen` times the greater of its start
@@ -118,6 +121,9 @@ def learning_rate_too_high(
         tried, own = attempts(run, segment), descent(run, OBSERVE, segment)
         user, tenth = tried.get(OVERFIT), tried.get(TENTH)
         if own is None:
+            continue
+        if hidden := _hidden(run, segment, own):
+            yield hidden
             continue
         lost = _overthrow(run, segment, own, (overthrown, risen, falling))
         if _left(own, math.nan) <= falling or (lost and _raised(run, segment, own)):
@@ -295,6 +301,22 @@ def _relieved(run: Recording, segment: int, own: Descent) -> Finding | None:
             f"({row.steps} steps, better in {shown.won} of {shown.of} runs)"
         )
         return replace(_finding(run, segment, {OBSERVE: own}, certain=False, told=told), certain=True)
+    return None
+
+
+def _hidden(run: Recording, segment: int, own: Descent) -> Finding | None:
+    """Return what a trial has shown of the rate once another fault is treated, that it was tried for."""
+    for row in run.rows(Trial):
+        if row.segment != segment or row.with_others != (TENTH_OF_RATE,) or math.isnan(row.alone):
+            continue
+        seen = summary(row)
+        if seen.effect is Effect.HELPED and seen.treated < row.start:
+            told = (
+                f"with {described(row.treatment)} it rises from {row.start:.3g} to {row.alone:.3g}, and at a tenth of "
+                f"the rate it then falls to {seen.treated:.3g} ({row.steps} steps)"
+            )
+            found = _finding(run, segment, {OBSERVE: own}, certain=False, told=told)
+            return replace(found, certain=True, treatments=())
     return None
 
 
