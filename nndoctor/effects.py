@@ -141,10 +141,10 @@ def settled(trial: Trial) -> bool:
     return done >= MOST or lead >= FOR or lead <= -AGAINST or (done > 0 and summary(trial).effect is Effect.SLIGHT)
 
 
-def overshoots(trial: Trial) -> bool:
-    """Whether the treated runs have come to harm, and the untreated ones not."""
+def worsens(trial: Trial) -> bool:
+    """Whether the treated runs fall behind the untreated ones by more than is worth the name, or come to harm."""
     pairs = list(zip(trial.controls, trial.treated, strict=False))
-    return bool(pairs) and all(_harmed(trial, t) and not _harmed(trial, c) for c, t in pairs)
+    return bool(pairs) and all(gain(trial, t, c) >= SMALL for c, t in pairs)
 
 
 def _harmed(trial: Trial, control: float) -> bool:

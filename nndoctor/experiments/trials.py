@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
-from nndoctor.effects import MOST, REPETITIONS, Effect, overshoots, settled, summary, vote
+from nndoctor.effects import MOST, REPETITIONS, Effect, settled, summary, vote, worsens
 from nndoctor.experiments.bench import PLAIN, Bench, Setting, Value, values
 from nndoctor.experiments.diet import Diet, Result
 from nndoctor.experiments.wishes import Pair, Wish, rivals
@@ -193,9 +193,9 @@ class Trials:
                 yield from self._more_slowly(name)
 
     def _more_slowly(self, name: str) -> Runs:
-        """Where only the treated loop diverges, its learning rate is a second fault, which the first has hidden."""
+        """Where a treatment makes it worse, the learning rate may be a second fault, which the first has hidden."""
         found = self._results.get(name)
-        if found and overshoots(found) and not (rivals(name, SLOWER) or self._made(SLOWER).unfit()):
+        if found and worsens(found) and not (rivals(name, SLOWER) or self._made(SLOWER).unfit()):
             alone = summary(found).treated
             yield from self._try(name, base=(SLOWER,), keep_if_no_better=True, alone=alone)
 

@@ -21,7 +21,7 @@ class Trial(Record):
     `metric` is what was measured (`loss`, `accuracy`, `r2`) on `measured` batches, the same on both sides, after
     `steps` steps: `start` before the first of them, `controls` and `treated` one value for each repetition (another
     order of batches and other random numbers). Infinity stands for a run that did not stay finite. `alone` is what the
-    treatment came to without `with_others`, where it made the run diverge and they were added for that. `later` is what
+    treatment came to without `with_others`, where it made it worse and they were added for that. `later` is what
     a treated run came to in `later_steps`, where the others were short because the difference showed soon. `skipped`
     says why there was no trial.
     """

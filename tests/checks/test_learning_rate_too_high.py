@@ -48,9 +48,10 @@ def test_a_rate_that_is_too_high_once_another_fault_is_treated():
     [finding] = learning_rate_too_high(recording(FALLS, FALLS, FALLS, row))
     assert finding.severity is Severity.WARNING
     assert finding.treatments == ()
-    assert "with all parameters trained it rises from 2.3 to 5e+11" in finding.message
+    assert "with all parameters trained it went from 2.3 to 5e+11, and at a tenth" in finding.message
     for other in (
         replace(row, alone=math.nan),
+        replace(row, alone=0.4),
         replace(row, treated=row.controls),
         replace(row, with_others=("reinitialise",)),
         replace(row, segment=1),

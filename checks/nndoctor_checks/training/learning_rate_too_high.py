@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from nndoctor import Finding, Measure, Recording, Severity, Skip, SourceLine, check, curve
-from nndoctor.effects import Effect, summary
+from nndoctor.effects import CLEAR, Effect, gain, summary
 from nndoctor.records import COAST, OBSERVE, OBSERVE_TENTH, OVERFIT, Event, Optimizer, Step, Trial
 from nndoctor.treatments.names import described
 from nndoctor_checks.depth import explodes_from_the_start
@@ -77,9 +77,8 @@ def learning_rate_too_high(
     A tenth may still be far too high: a loss that rose by `risen` on your own batches, or overflowed after the first
     steps, is reported, too, if in a range test it falls at lower rates and diverges from one on that yours exceeds
     `beyond` times. Where a trial for another finding has shown that a tenth or a hundredth of the rate helps your own
-    batches, on which the loss did not fall, that is a warning. So is a loss that falls, if a trial has shown that it
-    diverges as soon as another fault is treated (layers that were frozen are trained), and does not at a tenth of the
-    rate.
+    batches, on which the loss did not fall, that is a warning. So is a loss that falls, if treating another fault
+    (layers that were frozen are trained) makes it worse, and at a tenth of the rate much better.
     Where no smaller rate could be tried, a loss that diverges on your own batches and
     ends above that of a constant prediction is a warning. So is a loss that falls in the end, if the first step
     changed the weights by `overthrown` of their size and the loss then rose to `risen` times the greater of its start
@@ -310,10 +309,11 @@ def _hidden(run: Recording, segment: int, own: Descent) -> Finding | None:
         if row.segment != segment or row.with_others != (TENTH_OF_RATE,) or math.isnan(row.alone):
             continue
         seen = summary(row)
-        if seen.effect is Effect.HELPED and seen.treated < row.start:
+        better = gain(row, row.alone, seen.treated) >= CLEAR
+        if better and seen.effect is Effect.HELPED and seen.treated < row.start:
             told = (
-                f"with {described(row.treatment)} it rises from {row.start:.3g} to {row.alone:.3g}, and at a tenth of "
-                f"the rate it then falls to {seen.treated:.3g} ({row.steps} steps)"
+                f"with {described(row.treatment)} it went from {row.start:.3g} to {row.alone:.3g}, and at a tenth of "
+                f"the rate to {seen.treated:.3g} ({row.steps} steps)"
             )
             found = _finding(run, segment, {OBSERVE: own}, certain=False, told=told)
             return replace(found, certain=True, treatments=())
