@@ -35,7 +35,7 @@ fast: $(STAMP)
 	$(BIN)/pytest -q -m "not slow"
 
 test: $(STAMP)
-	$(BIN)/pytest -n 2 -m "not extra"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not extra"
 
 # The page of all checks, and the site in build/site; warnings are errors.
 docs: $(STAMP)

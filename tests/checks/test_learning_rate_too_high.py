@@ -269,6 +269,7 @@ def trial(controls, treated, **fields) -> Trial:
 def test_a_trial_for_a_symptom_shows_the_cause():
     [finding] = learning_rate_too_high(recording([2.3] * 40, FALLS, None, trial((2.4, 2.3, 2.4), (0.5, 0.6, 0.5))))
     assert finding.severity is Severity.WARNING
+    assert finding.treatments == ()
     assert "end at 0.5 with a tenth of it, and at 2.4 without (40 steps, better in 3 of 3 runs)" in finding.message
 
 

@@ -299,7 +299,8 @@ def _relieved(run: Recording, segment: int, own: Descent) -> Finding | None:
             f"the same batches end at {shown.treated:.3g} with {factor} of it, and at {shown.control:.3g} without "
             f"({row.steps} steps, better in {shown.won} of {shown.of} runs)"
         )
-        return replace(_finding(run, segment, {OBSERVE: own}, certain=False, told=told), certain=True)
+        found = _finding(run, segment, {OBSERVE: own}, certain=False, told=told)
+        return replace(found, certain=True, treatments=())  # they were tried
     return None
 
 

@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nndoctor.choice import treatments_of
 from nndoctor.effects import gain, higher_is_better
 from nndoctor.proof import METRICS, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nndoctor.check import Check
     from nndoctor.diagnose import Entry
     from nndoctor.proof import Proof
     from nndoctor.records import Trial
@@ -72,13 +72,9 @@ def tried(entry: Entry, *, any_trials: bool) -> Tried | None:
     """Return what the trials say of a finding; None where there is nothing that one would miss."""
     if entry.proof is not None:
         return _told(entry.proof)
-    if any_trials and _treatable(entry.check) and not entry.explained_by:
+    if any_trials and treatments_of(entry.check, entry.finding) and not entry.explained_by:
         return Tried("untried", HEADINGS["untried"], "")
     return None
-
-
-def _treatable(check: Check) -> bool:
-    return bool(check.treatments or check.relief)
 
 
 def _told(proof: Proof) -> Tried:
