@@ -59,6 +59,11 @@ named and first 50 of 56, false errors in 1), and one more, chosen by chance, af
 What was not first, or had a false error, was run again after the mends (28 harmful mutants): 14 of them are named first
 now, none has a false error. With them and all else as it was, the harmful ones are named and first in 208 of 222 (94%),
 in unseen programs in 97 of 104 (93%). Of all else, 30 chosen by chance were run again, too: all first, no false error.
+
+Afterwards 85 mutants that had never been run were drawn by chance from all programs and all operators (with `--budget
+60`), and nothing was changed for them. 11 raise an error by themselves; of the 57 harmful ones 50 (88%) are named, 49
+(86%) first, with false errors in one: of a transformer whose weights are all zero it is said that its output does not
+depend on its input, not why.
 """
 
 
