@@ -385,9 +385,13 @@ def test_a_run_whose_loss_is_gone_for_good_is_not_gone_on_with() -> None:
 
 
 def test_a_loop_that_diverges_is_tried_in_few_steps(tried: Callable[..., Recording], monkeypatch: Any) -> None:
-    lengths = []
-    monkeypatch.setattr(bench, "values", lambda s, r, real=bench.values: (lengths.append(len(r.losses)), real(s, r))[1])
-    monkeypatch.setattr("nndoctor.experiments.trials.values", bench.values)
+    lengths: list[int] = []
+
+    def values(setting: bench.Setting, result: Result) -> dict[str, bench.Value]:
+        lengths.append(len(result.losses))
+        return bench.values(setting, result)
+
+    monkeypatch.setattr("nndoctor.experiments.trials.values", values)
     [trial] = tried(loop(rate=1e30, momentum=0.9), "learning-rate-x0.1").rows(Trial)
     assert (trial.controls[0], trial.treated[0]) == (math.inf, math.inf)
     assert min(length for length in lengths if length > 5) <= 10
