@@ -29,8 +29,7 @@ def coverage(name: str, loader: Any, left_after: list[int], deadline: float) -> 
     if not 0 < total * PASSES <= MOST_INDICES or _partial(sampler):
         return
     # What torch's own batches leave out of each pass (`drop_last`) is something else each time in a shuffled one.
-    plain = batches is None or type(batches) is BatchSampler
-    source = sampler if plain and sampler is not None else batches
+    source = batches.sampler if type(batches) is BatchSampler else sampler if batches is None else batches
     kind = _kind(batches, sampler)
     given = isinstance(sampler, SubsetRandomSampler)
     row = Coverage(loader=name, sampler=kind, total=total, given=given, **_passes(source, total, deadline))

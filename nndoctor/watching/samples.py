@@ -25,7 +25,8 @@ MOST_MODULES = 3000
 MOST_WAITING = 2**22
 """Values of outputs that are kept until the optimizer steps, in all: 16 MB."""
 WAITED = -2
-"""Where the layout of the outputs that waited is kept, beside those of the devices; -1 is the CPU."""
+"""Where the layout of outputs that no optimizer's step followed is kept, beside those of the devices (-1 is the CPU)
+and, by `id`, of what each optimizer holds."""
 STRIDED, FLOAT = torch.strided, torch.float32
 
 
@@ -143,9 +144,9 @@ class Sampler:
         self._let_go()
         return columns, views
 
-    def _copy(self, columns: list[tuple[Column, ...]], views: list[Tensor]) -> None:
+    def _copy(self, columns: list[tuple[Column, ...]], views: list[Tensor], layout: int) -> None:
         if views:
-            self._pieces.append((self._joined(WAITED, columns), torch.cat(views)))
+            self._pieces.append((self._joined(layout, columns), torch.cat(views)))
 
     def _let_go(self) -> None:
         self._waiting.clear()
@@ -160,9 +161,9 @@ class Sampler:
             columns, views = self._waited()
             if (gradients := held.gradients()) is not None:
                 columns.append(self._named("gradient", held, held.sizes))
-                self._copy(columns, views + gradients)
+                self._copy(columns, views + gradients, id(held))
             else:
-                self._copy(columns, views)
+                self._copy(columns, views, id(held))
                 self._join("gradient", held, [None if (g := p.grad) is None else values_of(g) for p in held.parameters])
             self._before = held.weights()
         finally:
@@ -191,7 +192,7 @@ class Sampler:
         """Return what was taken in this step, device by device."""
         if self._waiting or self._probation:  # no optimizer has stepped
             with torch.no_grad():
-                self._copy(*self._waited())
+                self._copy(*self._waited(), WAITED)
         devices: dict[int, list[tuple[tuple[Column, ...], Tensor]]] = {}
         if len({piece.get_device() for _, piece in self._pieces}) == 1:
             devices[self._pieces[0][1].get_device()] = self._pieces

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import (
+    BatchSampler,
     DataLoader,
     Dataset,
     RandomSampler,
@@ -207,6 +208,8 @@ def test_what_is_dropped_of_each_pass_is_no_other_choice() -> None:
     """Which samples of a part fall into the incomplete batch is drawn anew: they are asked for all the same."""
     [row] = covered(batch_size=8, drop_last=True, sampler=SubsetRandomSampler(range(15)))
     assert (row.drawn, row.ever, row.passes, row.sampler) == (15, 15, 3, "SubsetRandomSampler")
+    [row] = covered(batch_sampler=BatchSampler(Fixed(list(range(20))), 8, drop_last=True))
+    assert (row.drawn, row.ever, row.passes) == (20, 20, 3)  # not those of the loader's `sampler`, which nobody asks
 
 
 def test_passes_that_the_loop_leaves(record: Any) -> None:

@@ -515,6 +515,26 @@ def test_an_update_is_the_optimizers_alone():
     assert figures.changed(figures.blocks(sampler.taken(0, 0))[0]) == [False]
 
 
+def test_each_of_several_optimizers_has_the_same_columns_in_every_step():
+    """What is worked out together is told by them: with new ones in each step, it would be one step at a time."""
+    layers = [nn.Linear(4, 4), nn.Linear(4, 4)]
+    optimizers = [torch.optim.SGD(layer.parameters(), lr=0.1) for layer in layers]
+    sampler, seen = Sampler(Names()), []
+    for step in range(6):
+        sampler.clear()
+        for layer, optimizer in zip(layers, optimizers, strict=True):
+            output = layer(torch.ones(2, 4))
+            sampler.activation(layer, output)
+            output.sum().backward()
+            sampler.before(optimizer)
+            optimizer.step()
+            sampler.after(optimizer)
+        [taken] = sampler.taken(0, step)
+        seen.append(taken.columns)
+    assert len({id(columns) for columns in seen[2:]}) == 1
+    assert [c.kind for c in seen[-1]].count("gradient") == 4
+
+
 def test_steps_between_those_that_are_looked_at_are_as_the_latest_of_them(tmp_path):
     keeper = Keeper(tmp_path / FILE_NAME)
     columns = (Column("weight", "w", 2, 2), Column("update", "w", 2, 2))
