@@ -49,6 +49,9 @@ def test_a_rate_that_is_too_high_once_another_fault_is_treated():
     assert finding.severity is Severity.WARNING
     assert finding.treatments == ()
     assert "with all parameters trained it went from 2.3 to 5e+11, and at a tenth" in finding.message
+    assert len(learning_rate_too_high(recording([2.3] * 40, FALLS, None, row))) == 1
+    [own] = learning_rate_too_high(recording(RISES, RISES, FALLS, row))
+    assert own.severity is None  # what the script's own run shows is not made milder
     for other in (
         replace(row, alone=math.nan),
         replace(row, alone=0.4),

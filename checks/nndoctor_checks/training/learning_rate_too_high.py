@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 TENTH = f"{OVERFIT}:x0.1"
 TENTH_OF_RATE = "learning-rate-x0.1"
-SMALLER = {"learning-rate-x0.1": "a tenth", "learning-rate-x0.01": "a hundredth"}
+SMALLER = {TENTH_OF_RATE: "a tenth", "learning-rate-x0.01": "a hundredth"}
 """Treatments, and what they leave of the rate."""
-FAR_LOWER = ("learning-rate-x0.01", "usual-learning-rate", "learning-rate-x0.1")
+FAR_LOWER = ("learning-rate-x0.01", "usual-learning-rate", TENTH_OF_RATE)
 """What is tried where the range test diverges at a tenth of the rate, too."""
 ABOVE_PRIOR = 1.1
 """A loss this far above that of a constant prediction is worse than having learnt nothing."""
@@ -121,12 +121,10 @@ def learning_rate_too_high(
         user, tenth = tried.get(OVERFIT), tried.get(TENTH)
         if own is None:
             continue
-        if hidden := _hidden(run, segment, own):
-            yield hidden
-            continue
         lost = _overthrow(run, segment, own, (overthrown, risen, falling))
         if _left(own, math.nan) <= falling or (lost and _raised(run, segment, own)):
-            yield from [lost] if lost else []
+            found = lost or _hidden(run, segment, own)
+            yield from [found] if found else []
             continue
         calm = descent(run, OBSERVE_TENTH, segment)
         if calm is not None and _rose(own, risen) and _left(calm, math.nan) < falling:
@@ -137,6 +135,8 @@ def learning_rate_too_high(
             yield lost
         elif found := _outside(run, segment, own, (risen, beyond)) or _relieved(run, segment, own):
             yield found
+        elif hidden := _hidden(run, segment, own):
+            yield hidden
         elif user is not None and tenth is not None and _left(user, math.nan) > stuck:
             continue  # a smaller rate was tried, and is no better
         elif _rose(own, risen) and not own.end < ABOVE_PRIOR * prior_of(run, own, segment):
