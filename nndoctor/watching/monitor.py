@@ -80,8 +80,6 @@ class Monitor:
         self._random_state: Tensor | None = None
         self._draws = True
         """The latest step that was asked drew random numbers: only then is their state copied in the others."""
-        self._asks = True
-        """Whether this step draws random numbers will be asked."""
         self._evaluations = Evaluations()
         self._loaders: set[str] = set()
         self.met: ByIdentity[None] = ByIdentity()
@@ -110,10 +108,13 @@ class Monitor:
         self._guesses: Guesses | None = None
         self._waited = self.waited
         self.sampling = self.pace.is_sampled(self.step)
-        self._asks = self.sampling and (self.pace.selective or self.step % EVERY == 0)
-        self._random_state = torch.default_generator.get_state() if self._draws or self._asks else None
+        self._random_state = torch.default_generator.get_state() if self._draws or self._asks() else None
         if self.sampling:
             self._sampler.clear()
+
+    def _asks(self) -> bool:
+        """Whether it is asked at the end of this step if it has drawn random numbers."""
+        return self.sampling and (self.pace.selective or self.step % EVERY == 0)
 
     @property
     def random_state(self) -> Tensor:
@@ -261,7 +262,7 @@ class Monitor:
         waited = self.waited - self._waited
         if self.sampling:
             self._write_samples()
-            if self._asks:
+            if self._asks():
                 self._draws = not torch.equal(self.random_state, torch.default_generator.get_state())
         lead = self._lead() if self._lead is not None else None
         # No `Step`, but its values in their order: this is done on every step, and a record costs more than the rest.
@@ -338,9 +339,8 @@ class Monitor:
 
     def _introduce(self, optimizer: Any) -> None:
         for module in self.met.things():  # what was added to a model since
-            if next(module.parameters(), None) is None:
-                continue
-            self.names.learn(self.names.root_of(module))
+            if next(module.parameters(), None) is not None:
+                self.names.learn(self.names.root_of(module))
         held = [p for g in optimizer.param_groups for p in g["params"]]
         small = next((p for p in held if p.numel() <= SENTINEL_SIZE and p.requires_grad), None)
         self._held.put(optimizer, held[0] if small is None and held else small)
