@@ -28,6 +28,9 @@ def disconnected(run: Recording) -> dict[tuple[int, str], list[Independence]]:
         trained = [p for p in run.rows(Parameter) if p.segment == segment and p.requires_grad and p.optimizer]
         own = [p for p in trained if p.root == module]
         alone = not trained and sum(s == segment for s, _ in judged) == 1
-        if not any(row.depends or row.depended for row in rows) and (alone or share_of(own, trained) >= 0.5):
-            found[segment, module] = rows
+        # What changes the loss alone is the target, given to a model that works out the loss itself.
+        inputs = [row for row in rows if not row.loss_only]
+        unused = bool(inputs) and not any(row.depends or row.depended for row in inputs)
+        if unused and (alone or share_of(own, trained) >= 0.5):
+            found[segment, module] = inputs
     return found

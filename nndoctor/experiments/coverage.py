@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler
 from torch.utils.data.distributed import DistributedSampler
 
+from nndoctor.fingerprint import content_hash
 from nndoctor.records import Coverage
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _passes(source: Any, total: int, deadline: float) -> dict[str, Any]:
         passes += 1
         if len(indices) >= total or time.monotonic() > deadline:
             break
-    return {"drawn": drawn, "ever": len(ever), "passes": passes}
+    return {"drawn": drawn, "ever": len(ever), "passes": passes, "asked": content_hash(torch.tensor(sorted(ever)))}
 
 
 def _indices(source: Any) -> Iterator[int]:

@@ -185,8 +185,9 @@ class Independence(Placed):
     For the outermost module `module`, called with a batch of `batch_size` samples along `input_dim` of leaf `leaf`:
     `mixed` is the share of other samples whose output changed when one sample was perturbed (NaN where the output has
     no batch dimension), `moved` the relative change of the sample's own output, `leak` the largest relative change of
-    another sample's. `depends`: any output changed when the whole input was replaced. `depended`: it did so in the
-    state from which training began (asked only where it no longer does). `from_loader`: the batch
+    another sample's. `depends`: any output changed when the whole input was replaced; `loss_only`: it did, but none of
+    those that have the batch as a dimension, as targets do that a model is given. `depended`: it did so in the state
+    from which training began (asked only where it no longer does). `from_loader`: the batch
     dimension is certain, because a DataLoader collated samples along it. `why` says why it could not be judged.
     """
 
@@ -200,6 +201,7 @@ class Independence(Placed):
     moved: float = math.nan
     leak: float = math.nan
     depends: bool = True
+    loss_only: bool = False
     depended: bool = False
     from_loader: bool = False
     why: str = ""

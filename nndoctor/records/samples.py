@@ -73,7 +73,8 @@ class Coverage(Placed):
     """Which samples of a training data set its loader asks for, by the indices of up to three passes.
 
     Without samplers that repeat or weight samples; `total` is the length of the data set, `drawn` the number of
-    different samples in the first pass, `ever` in all `passes` together. `dropped` are left out because the last batch
+    different samples in the first pass, `ever` in all `passes` together, and `asked` stands for which ones these are
+    (equal for the same ones). `dropped` are left out because the last batch
     is smaller (`drop_last`). `sampler` is the type of what chooses the indices; `given`: they were given to it as a
     list (SubsetRandomSampler). `broken_off` counts the passes that the loop itself left after `left_after` of `batches`
     batches in the observed steps; `ordered`: the samples come in the order of the data set. The place is that of the
@@ -95,6 +96,7 @@ class Coverage(Placed):
     left_after: int = 0
     ordered: bool = False
     given: bool = False
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

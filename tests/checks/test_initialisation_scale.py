@@ -81,6 +81,38 @@ def test_healthy_recurrent_weights(gain, state):
     assert initialisation_scale(recurrent(gain, state)) == []
 
 
+def faint(enters: float, state: float, output: float, **fields) -> Recording:
+    """Of a layer of 64 units, with stds in units of PyTorch's own."""
+    own = 1 / math.sqrt(3 * 64)
+    given = {"module": "rnn", "module_type": "LSTM", "fan_out": 256} | fields
+    return Recording.of(
+        [
+            Parameter(name="rnn.weight_ih_l0", shape=(256, 8), numel=2048, fan_in=8, std=enters * own, **given),
+            Parameter(name="rnn.weight_hh_l0", shape=(256, 64), numel=16384, fan_in=64, std=state * own, **given),
+            TensorStats(name="rnn", type="LSTM", std=output, mean=0.0),
+        ]
+    )
+
+
+def test_finds_recurrent_layers_in_which_nothing_arrives():
+    [finding] = initialisation_scale(faint(1e-3, 1e-3, 3e-4))
+    assert finding.names == ("rnn.weight_ih_l0", "rnn.weight_hh_l0")
+    assert "1e+03 times smaller" in finding.message
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(faint(1.0, 1.0, 0.004), id="PyTorch's own, on small inputs"),
+        pytest.param(faint(1.0, 1e-3, 0.004), id="only the hidden state is held down"),
+        pytest.param(faint(0.2, 0.2, 0.001), id="a std of 0.01"),
+        pytest.param(faint(1e-3, 1e-3, 0.2), id="large inputs"),
+    ],
+)
+def test_healthy_recurrent_layers(run):
+    assert initialisation_scale(run) == []
+
+
 def test_loaded_recurrent_weights_are_not_judged():
     with pytest.raises(Skip):
         initialisation_scale(recurrent(28.0, 0.6, loaded=True))

@@ -24,6 +24,7 @@ def found(*records: Record) -> list[Finding]:
         pytest.param([NET], id="one model"),
         pytest.param([NET, replace(NET, leaf="1")], id="no input matters"),
         pytest.param([NET, WEIGHT, replace(NET, module="Other", depends=True)], id="a helper beside it"),
+        pytest.param([NET, replace(NET, leaf="1", depends=True, loss_only=True)], id="the other is the target"),
         pytest.param([NET, WEIGHT, replace(WEIGHT, name="a", root="Other", numel=9)], id="most of what is trained"),
     ],
 )
@@ -39,6 +40,7 @@ def test_an_output_that_no_input_changes(records: list[Record]) -> None:
     [
         pytest.param([replace(NET, depends=True)], id="it depends"),
         pytest.param([NET, replace(NET, leaf="1", depends=True)], id="one of two inputs matters"),
+        pytest.param([replace(NET, depends=True, loss_only=True)], id="nothing is known but the target"),
         pytest.param([NET, replace(NET, leaf="1", depends=True, why="ValueError: no")], id="one could not be tried"),
         pytest.param([NET, replace(NET, module="Other", depends=True)], id="one of two models, none known trained"),
         pytest.param([NET, replace(WEIGHT, root="Big")], id="not what is trained"),

@@ -63,5 +63,26 @@ def test_the_rest_is_for_validation_read_without_augmentation() -> None:
     assert found(SUBSET, loader, replace(other, drawn=1000))
 
 
+ANEW = [replace(LOADER, name=name, dataset_type="Text", size=1000, drawn=100) for name in ("a", "c", "e")]
+VALIDATED = Loader(name="b", dataset="Text#1", dataset_type="Text", size=200, file="train.py", line=15)
+
+
+def asked(*which: str) -> list[Coverage]:
+    return [replace(SUBSET, loader=loader.name, asked=each) for loader, each in zip(ANEW, which, strict=True)]
+
+
+def test_a_loader_that_is_made_anew_in_each_epoch_is_told_once() -> None:
+    [finding] = found(*asked("0a", "0a", "0a"), *ANEW, VALIDATED)
+    assert "100 of 1,000" in finding.message
+
+
+def test_loaders_made_anew_with_other_samples_each_time() -> None:
+    assert found(*asked("0a", "0b", "0c"), *ANEW, VALIDATED) == []
+
+
+def test_two_loaders_of_the_same_samples_in_two_places_may_be_meant() -> None:
+    assert found(*asked("0a", "0a", "0a"), *ANEW[:2], replace(ANEW[2], line=30)) == []
+
+
 def test_the_rest_may_be_for_another_loader() -> None:
     assert found(ROW, LOADER, replace(LOADER, name="b")) == []

@@ -31,6 +31,32 @@ def test_finds_zeros_that_never_get_a_gradient():
     assert "weights of 0" in finding.message
 
 
+ZEROS = {"absmax": 0.0, "changed": False, "gradient_steps": 0, "reached": 5, "walked": 5}
+
+
+def test_finds_zeros_behind_which_nothing_trains():
+    """An embedding that is the last layer as well: with zeros everywhere no parameter gets a gradient."""
+    bias = Parameter(name="fc.bias", shape=(64,), numel=64, optimizer="SGD#0", changed=False, gradient_steps=0)
+    run = Recording.of([*STEPS, bias, weight(**ZEROS), weight(name="embed.weight", **ZEROS)])
+    [finding] = symmetric_initialisation(run)
+    assert finding.names == ("fc.weight", "embed.weight")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"absmax": 0.3, "distinct_units": 64, "distinct_units_end": 64}, id="one that is not zero"),
+        pytest.param({"gradient_steps": 3}, id="gradients that nothing is done with"),
+        pytest.param({"reached": 0}, id="cut off from the loss"),
+    ],
+)
+def test_zeros_are_not_accused_of_another_standstill(other):
+    with pytest.raises(Skip):
+        symmetric_initialisation(
+            Recording.of([*STEPS, weight(**ZEROS), weight(**{"name": "o.weight", **ZEROS, **other})])
+        )
+
+
 def test_finds_gates_of_which_each_is_one_unit():
     [finding] = symmetric_initialisation(
         Recording.of([*STEPS, OTHER, weight(name="gru.weight_hh_l0", module_type="GRU", distinct_units_end=3)])

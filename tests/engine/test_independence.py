@@ -117,3 +117,40 @@ LABELS = SORTS.replace("forward(self, x)", "forward(self, x, y)").replace("model
 def test_rows_that_come_out_beside_their_labels(record: Any, returned: str, *, mixes: bool) -> None:
     rows = record(LABELS.replace("RETURNED", returned), steps=6, budget=2.0).rows(Independence)
     assert (next(row for row in rows if row.leaf == "0.0").mixed > 0) is mixes
+
+
+OWN_LOSS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 16), nn.Linear(16, 2)
+
+    def forward(self, x, y):
+        logits = self.last(F.relu(self.first(ENTERS)))
+        loss = F.cross_entropy(logits, y)
+        return RETURNED
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for x, y in DataLoader(data, batch_size=12):
+    optimizer.zero_grad()
+    returned = model(x, y)
+    (returned[-1] if isinstance(returned, tuple) else returned).backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("enters", "returned", "expected"),
+    [
+        ("x", "logits, loss", [(True, False), (True, True)]),
+        ("x * 0 + torch.arange(12.0)[:, None]", "logits, loss", [(False, False), (True, True)]),
+        ("x", "loss", [(True, False), (True, False)]),
+    ],
+    ids=["connected", "disconnected", "nothing but the loss"],
+)
+def test_the_target_of_a_model_that_works_out_the_loss(
+    record: Any, enters: str, returned: str, expected: list[tuple[bool, bool]]
+) -> None:
+    run = record(OWN_LOSS.replace("ENTERS", enters).replace("RETURNED", returned), steps=6, budget=2.0)
+    assert [(row.depends, row.loss_only) for row in run.rows(Independence)] == expected

@@ -22,10 +22,12 @@ RECURRENT = ("RNN", "GRU", "LSTM")
     needs=[Redraw],
     explains=[
         "cannot-overfit-batch",
+        "learning-rate-too-high",  # gradients that are mostly noise want small steps
         "learning-rate-too-low",
         "noisy-labels",
         "targets-unpredictable",
         "train-val-shift",
+        "update-ratio",
     ],
 )
 def heavy_augmentation(

@@ -63,14 +63,20 @@ def loader_skips_data(
     - [PyTorch, torch.utils.data](https://pytorch.org/docs/stable/data.html#data-loading-order-and-sampler)
     """
     loaders = {row.name: row for row in run.rows(Loader)}
+    told: set[str] = set()
     for row in run.rows(Coverage):
         loader = loaders.get(row.loader)
         wanted = row.total - row.dropped
-        if loader is not None and any(r.dataset == loader.dataset and r.name != row.loader for r in loaders.values()):
+        again = _made_anew(run, row, loaders)
+        others = [r for r in loaders.values() if r.name not in again]
+        if loader is not None and any(r.dataset == loader.dataset for r in others):
             continue  # the rest may be theirs
-        if row.given and (row.ever >= chosen * wanted or _shares(row, list(loaders.values()))):
+        if told & again:
+            continue
+        if row.given and (row.ever >= chosen * wanted or _shares(row, loader, others)):
             continue
         if row.drawn > 0 and row.ever < share * wanted and row.ever <= growing * row.drawn and row.passes > 1:
+            told.add(row.loader)
             yield _finding(
                 loader,
                 row.ever / row.total,
@@ -90,12 +96,27 @@ def loader_skips_data(
             )
 
 
-def _shares(row: Coverage, loaders: Sequence[Loader]) -> bool:
+def _made_anew(run: Recording, row: Coverage, loaders: dict[str, Loader]) -> set[str]:
+    """Return the names of this loader and of those over the same data that ask for the same samples in the same place.
+
+    A loader that is made in each epoch is a new one each time.
+    """
+    one = loaders.get(row.loader)
+    alike = {c.loader for c in run.rows(Coverage) if c.asked and c.asked == row.asked and c.total == row.total}
+    return {row.loader} | {
+        name
+        for name, other in loaders.items()
+        if one is not None
+        and name in alike
+        and other.dataset == one.dataset
+        and SourceLine.of(other) == SourceLine.of(one)
+    }
+
+
+def _shares(row: Coverage, loader: Loader | None, others: Sequence[Loader]) -> bool:
     """Whether another loader takes a part of the same data, read anew: validation without augmentation is made so."""
-    kinds = {loader.dataset_type for loader in loaders if loader.name == row.loader}
-    return any(
-        r.name != row.loader and r.dataset_type in kinds and r.size == row.total and 0 <= r.drawn < r.size
-        for r in loaders
+    return loader is not None and any(
+        r.dataset_type == loader.dataset_type and r.size == row.total and 0 <= r.drawn < r.size for r in others
     )
 
 

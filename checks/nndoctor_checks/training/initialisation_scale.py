@@ -64,7 +64,8 @@ def initialisation_scale(
     layers up to the last one, shrank below `smallest`, or a hidden tanh or sigmoid that is saturated before the first
     step. Recurrent weights (`weight_hh`) of an RNN, LSTM or GRU are compared with 1 / sqrt(hidden size), the std of
     orthogonal ones, and reported if what they make of the hidden state puts more than half of the next one's tanh in
-    its flat tails. Loaded weights, layers that start at zero and layers whose output is normalised are left out.
+    its flat tails; or if they and those of the input are nine times smaller than PyTorch's own and the output vanishes.
+    Loaded weights, layers that start at zero and layers whose output is normalised are left out.
 
     ## Why is this bad?
     Each layer multiplies the std of its input by about std(w) * sqrt(fan_in). A factor that differs from 1 acts once
@@ -97,6 +98,7 @@ def initialisation_scale(
             if recurrent := [w for w in weights if _is_recurrent(w) and w.module in first]:
                 judged = True
                 yield from _recurrent(recurrent, first, off)
+                yield from _faint(recurrent, weights, first, smallest, off)
             layers = [w for w in weights if is_layer(w) and 0 < w.std < math.inf and w.fan_in > 1 and not w.loaded]
             known = [(w, first[w.module].std) for w in layers if w.module in first and first[w.module].std < math.inf]
             if len(known) < 2 or len(layers) < len([w for w in weights if is_layer(w)]) / 2:
@@ -148,6 +150,45 @@ def _recurrent(weights: Sequence[Parameter], first: dict[str, TensorStats], off:
         evidence=(
             Measure(f"std of {worst.name}", worst.std, f"about {1 / math.sqrt(worst.fan_in):.3g}"),
             Measure("std of the sum over the hidden units", size, f"<= {STATE_FLAT:g}"),
+        ),
+    )
+
+
+def _faint(
+    recurrent: Sequence[Parameter],
+    weights: Sequence[Parameter],
+    first: dict[str, TensorStats],
+    smallest: float,
+    off: float,
+) -> Iterator[Finding]:
+    """Report recurrent layers whose weights for the input and for the hidden state are both so small that neither acts.
+
+    They are compared with PyTorch's own, whose std is 1 / sqrt(3 * hidden size), and may be off twice: a std of 0.01 is
+    in use for small layers.
+    """
+    named = {w.name: w for w in weights}
+    pairs = [(w, named.get(w.name.replace("weight_hh", "weight_ih"))) for w in recurrent]
+    rows = [
+        (w, enters, max(w.std, enters.std) * math.sqrt(3 * w.fan_in), first[w.module].std)
+        for w, enters in pairs
+        if enters is not None and enters.std > 0 and not enters.loaded
+    ]
+    faint = [row for row in rows if row[2] < off**-2 and row[3] < smallest]
+    if not faint or len(faint) < len(recurrent):
+        return
+    worst, enters, factor, size = min(faint, key=lambda row: row[2])
+    names = tuple(name for w, e, _, _ in faint for name in (e.name, w.name))
+    yield Finding(
+        message=f"The initial weights of {names_shown(names)} have a std that is {1 / factor:.3g} times smaller than "
+        f"PyTorch's own, for the input and for the hidden state, and in the first step the output has a std of "
+        f"{size:.3g}.",
+        advice="Leave PyTorch's own initialisation, or use `nn.init.orthogonal_(rnn.weight_hh_l0)` for the recurrent "
+        "weights and `nn.init.xavier_uniform_(rnn.weight_ih_l0)` for the others.",
+        where=SourceLine.of(worst),
+        names=names,
+        evidence=(
+            Measure(f"std of {enters.name}", enters.std, f"about {1 / math.sqrt(3 * worst.fan_in):.3g}"),
+            Measure(f"std of the output of {worst.module}", size, f">= {smallest:g}"),
         ),
     )
 

@@ -56,6 +56,7 @@ def symmetric_initialisation(
     steps in which the network was trained. Where one matrix holds the weights of several gates (a GRU has three, an
     LSTM four), the units of each gate are copies: one vector at the start, no more than `gates` at the end. A last
     layer or a residual branch that starts at zero is fine: its units get different gradients and separate at once.
+    Where no parameter got a gradient, it is told only if all weight matrices are zeros.
     Where dropout has driven them apart since, it is a warning if all weight matrices of the model started as constants.
 
     ## Why is this bad?
@@ -82,7 +83,8 @@ def symmetric_initialisation(
     judged = False
     for segment in dict.fromkeys(p.segment for p in run.rows(Parameter)):
         rows = [p for p in run.rows(Parameter) if p.segment == segment]
-        if _steps_taken(run, segment) < min_steps or not any(p.changed for p in rows if p.requires_grad):
+        trains = any(p.changed for p in rows if p.requires_grad) or _no_gradient_for_zeros(rows)
+        if _steps_taken(run, segment) < min_steps or not trains:
             continue  # nothing trains: equal units had no chance to separate
         judged = True
         owned = any(p.optimizer for p in rows)
@@ -102,6 +104,17 @@ def symmetric_initialisation(
 def _steps_taken(run: Recording, segment: int) -> int:
     steps = (s for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment)
     return sum(s.backwards > 0 for s in steps)
+
+
+def _no_gradient_for_zeros(rows: Sequence[Parameter]) -> bool:
+    """Whether nothing trains because of zeros: each weight matrix is zero and in the graph of the loss, without effect.
+
+    Where the last layer is the transposed embedding, or has no bias, no parameter at all gets a gradient.
+    """
+    trainable = [p for p in rows if p.requires_grad and p.called]
+    matrices = [p for p in trainable if len(p.shape) >= 2 and p.numel > 1]
+    dead = all(p.gradient_steps == 0 for p in trainable)
+    return dead and len(matrices) >= 2 and all(p.absmax == 0 and p.reached > 0 and not p.loaded for p in matrices)
 
 
 def _symmetric(p: Parameter, gates: int) -> bool:
