@@ -66,6 +66,8 @@ def same_batch(source: Source) -> None:
 @fault("accumulate-undivided", "accumulation-scale", "batch-too-large")
 def accumulate(source: Source) -> None:
     """Gradients of eight batches are added up and not divided by eight."""
+    if not source.calls("SGD"):
+        return  # Adam and its like divide the factor out again
     for step in source.steps():
         inside = set(ast.walk(step.loop))
         steps = [s for s in source.optimizer_steps() if s in inside]

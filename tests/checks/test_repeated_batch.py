@@ -114,6 +114,13 @@ def test_one_batch_of_each_pass_worked_on_as_often_as_there_are_batches_is_an_er
     assert "47 optimizer steps" in finding.message
 
 
+def test_a_phase_that_asks_no_loader_follows() -> None:
+    later = [Step(step=i, epoch=2, backwards=1, optimizer_steps=1) for i in range(9)]
+    begun = LossCall(step=3, file="later.py", input_shape=(32, 5), target_min=0.0, target_max=4.0, target_mean=1.0)
+    [finding] = found(LOADER, *passes(), *later, begun)
+    assert "47 optimizer steps" in finding.message
+
+
 def test_worked_on_for_another_number_of_steps_is_a_warning() -> None:
     [finding] = found(LOADER, *passes(10))
     assert finding.severity is Severity.WARNING
@@ -124,6 +131,7 @@ def test_worked_on_for_another_number_of_steps_is_a_warning() -> None:
     [
         pytest.param([LOADER, *passes(5)], id="an inner loop of a few steps"),
         pytest.param([LOADER, *passes(epochs=False)], id="the passes go on"),
+        pytest.param([LOADER, *passes(), Step(step=3, loader="other", optimizer_steps=47)], id="two loaders in turns"),
         pytest.param([LOADER, *passes(slices=True)], id="slices of a large batch"),
         pytest.param([replace(LOADER, batches=1), *passes()], id="one batch is all there is"),
     ],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     reason="R01",
     severity=Severity.ERROR,
     needs=[Batch],
-    explains=["class-imbalance", "single-label-batches", "train-val-shift", "unshuffled-data"],
+    explains=["class-imbalance", "loader-skips-data", "single-label-batches", "train-val-shift", "unshuffled-data"],
     relief=["shuffle"],
 )
 def repeated_batch(
@@ -137,8 +137,11 @@ def _of_loader(
 
 def _worked_on(run: Recording, segment: int, loader: Loader | None, min_steps: int) -> tuple[int, Loader] | None:
     """Return how many optimizer steps are made on each batch, if a pass gives one batch only and they are many."""
-    fed = [s for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment]
-    if loader is None or loader.batches < 2 or len(fed) < 3 or any(s.loader != loader.name for s in fed):
+    steps = [s for s in run.rows(Step) if s.experiment == OBSERVE and s.segment == segment]
+    if loader is None or loader.batches < 2 or any(s.loader not in ("", loader.name) for s in steps):
+        return None
+    fed = [s for s in steps if s.loader]  # those without are of a phase that came later and asked its loader once
+    if len(fed) < 3:
         return None
     fewest = min(s.optimizer_steps for s in fed)
     if fewest < min_steps or len({s.epoch for s in fed}) < len(fed) - 1:  # the last one has no next pass
@@ -148,8 +151,9 @@ def _worked_on(run: Recording, segment: int, loader: Loader | None, min_steps: i
         if c.experiment == OBSERVE and c.segment == segment and c.split == TRAIN and c.requires_grad:
             seen = (c.input_shape[:1], c.target_min, c.target_max, c.target_mean)
             targets[(c.step, c.file, c.line, c.function)].append(seen)
-    alike = [step for (step, *_), seen in targets.items() if len(seen) >= min_steps and len(set(seen)) == 1]
-    return (fewest, loader) if len(set(alike)) == len(fed) else None  # slices of a batch have targets of their own
+    alike = {step for (step, *_), seen in targets.items() if len(seen) >= min_steps and len(set(seen)) == 1}
+    # Slices of a batch have targets of their own.
+    return (fewest, loader) if alike.issuperset(s.step for s in fed) else None
 
 
 def _one_target(run: Recording, segment: int, min_steps: int) -> tuple[int, Loader, bool] | None:
