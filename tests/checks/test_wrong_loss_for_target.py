@@ -87,6 +87,20 @@ def test_is_silent_on_what_looks_like_it(healthy: LossCall, batch: Batch) -> Non
     assert found(healthy, batch) == []
 
 
+def one_kind(*labels: float, loader: bool = True) -> list[Finding]:
+    """Return what is found where each step has labels of one kind, from a loader or the loop's own."""
+    calls = [call("l1_loss", **{**ONE_EACH, "target_min": y, "target_max": y}, step=i) for i, y in enumerate(labels)]
+    fed = [replace(BINARY, step=i, min=y, max=y) for i, y in enumerate(labels) if loader]
+    return wrong_loss_for_target(Recording.of([*calls, *fed, replace(BINARY, step=len(labels))]))
+
+
+def test_labels_of_sorted_data_come_one_kind_at_a_time() -> None:
+    [finding] = one_kind(0, 0, 0, 1, 1)
+    assert "labels that are all 0 or 1" in finding.message
+    assert one_kind(0, 0, 0, 0, 0) == []
+    assert one_kind(0, 1, 0, 1, 0, 1, loader=False) == []  # a critic's
+
+
 def test_class_labels_in_a_regression_are_a_warning() -> None:
     [finding] = found(call("mse_loss", target_max=4.0, input_shape=(32,), target_shape=(32,)), LABELS)
     assert finding.severity is Severity.WARNING

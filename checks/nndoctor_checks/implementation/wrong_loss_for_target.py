@@ -202,17 +202,28 @@ def _indices(run: Recording, calls: Sequence[LossCall], most: int) -> bool:
 
 
 def _binary_labels(run: Recording, calls: Sequence[LossCall], share: float) -> bool:
-    """Whether a regression without bounds gets labels from the data that are 0 and 1, one for each sample."""
+    """Whether a regression without bounds gets labels from the data that are 0 and 1, one for each sample.
+
+    Of sorted data a batch holds one of the two only.
+    """
     call = calls[-1]
     if call.function not in REGRESSION or len(calls) < 3 or any(n.startswith(BOUNDED) for n in head(call.graph)):
         return False
-    both = [c for c in calls if c.target_integral and c.target_min == 0 and c.target_max == 1 and not c.target_is_input]
-    if len(both) < share * len(calls):
+    labels = [b for b in observed(run, Batch) if _labels(b, call.segment)]
+    sizes = {math.prod(b.shape) for b in labels}
+    one_kind = {(b.step, b.min, b.max) for b in labels}  # a critic's ones and zeros come from no loader
+    fed = [
+        c
+        for c in calls
+        if c.target_integral
+        and not c.target_is_input
+        and ((c.target_min, c.target_max) == (0, 1) or (c.step, c.target_min, c.target_max) in one_kind)
+    ]
+    if len(fed) < share * len(calls) or (min(c.target_min for c in fed), max(c.target_max for c in fed)) != (0, 1):
         return False
-    sizes = {math.prod(b.shape) for b in observed(run, Batch) if _labels(b, call.segment)}
-    return all(math.prod(c.target_shape) in sizes for c in both)
+    return all(math.prod(c.target_shape) in sizes for c in fed)
 
 
 def _labels(batch: Batch, segment: int) -> bool:
     one_each = bool(batch.shape) and math.prod(batch.shape) == batch.shape[0] > 1
-    return batch.segment == segment and batch.role == "target" and one_each and batch.min == 0 and batch.max == 1
+    return batch.segment == segment and batch.role == "target" and one_each and {batch.min, batch.max} <= {0, 1}
