@@ -64,6 +64,11 @@ Afterwards 85 mutants that had never been run were drawn by chance from all prog
 60`), and nothing was changed for them. 11 raise an error by themselves; of the 57 harmful ones 50 (88%) are named, 49
 (86%) first, with false errors in one: of a transformer whose weights are all zero it is said that its output does not
 depend on its input, not why.
+
+After what these had taught, 80 others were drawn in the same way and measured before anything was changed for them: 8
+raise an error by themselves; of the 50 harmful ones 48 (96%) are named, all of these first, none with a false error.
+Missed are noise that drowns the inputs (known by its symptoms only) and, once, dropout that also acts in evaluation
+(named, behind another warning).
 """
 
 
