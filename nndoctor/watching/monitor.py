@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter as clock
 from typing import TYPE_CHECKING, Any
@@ -248,11 +249,8 @@ class Monitor:
         """Note that an instrument failed, and stop watching."""
         self.off = True
         text = f"{instrument}: {type(error).__name__}: {error}; nothing was watched from step {self.step} on"
-        try:
-            detail = "".join(traceback.format_exception(error))
-            self._add(Event(kind="instrument", text=text, detail=detail))
-        except Exception:  # noqa: BLE001, S110 - the recording itself is what failed
-            pass
+        with suppress(Exception):  # the recording itself is what failed
+            self._add(Event(kind="instrument", text=text, detail="".join(traceback.format_exception(error))))
 
     # ---- the step
 
@@ -341,7 +339,7 @@ class Monitor:
         for module in self.met.things():  # what was added to a model since
             if next(module.parameters(), None) is not None:
                 self.names.learn(self.names.root_of(module))
-        held = [p for g in optimizer.param_groups for p in g["params"]]
+        held = [p for g in optimizer.param_groups for p in g["params"] if p.is_floating_point()]
         small = next((p for p in held if p.numel() <= SENTINEL_SIZE and p.requires_grad), None)
         self._held.put(optimizer, held[0] if small is None and held else small)
         self._start.update(statistics(self._sampler.parameters(optimizer)))
@@ -360,7 +358,8 @@ class Monitor:
         gradient = None if parameter is None else parameter.grad
         if gradient is None or gradient.is_sparse or not (gradient.is_cpu or self.sampling):
             return True
-        return math.isfinite(gradient.sum().item()) or finite(gradient)
+        value = gradient.dot(gradient) if gradient.dim() == 1 else gradient.sum()  # dot takes half the time
+        return math.isfinite(value.item()) or finite(gradient)
 
     def _found(self, *, phase: str, loss: Tensor | None = None, optimizer: Any = None) -> None:
         place = user_place()

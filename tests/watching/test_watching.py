@@ -219,6 +219,26 @@ def test_a_nan_in_the_backward_pass_is_traced(watched):
     assert run.rows(NonFinite)[0].phase == "backward"
 
 
+class Spectral(nn.Module):
+    def __init__(self, scale):
+        super().__init__()
+        self.filter = nn.Parameter(torch.ones(4, dtype=torch.complex64))
+        self.offset, self.scale = nn.Parameter(torch.zeros(6)), scale
+
+    def forward(self, inputs):
+        filtered = torch.fft.irfft(torch.fft.rfft(inputs) * self.filter, n=6)
+        return (filtered + self.offset)[:, :3] * self.scale
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e25], ids=["complex", "squares overflow"])
+def test_gradients_that_are_complex_or_huge_are_no_nan(watched, scale):
+    _, loader = model_and_data()
+    run = watched(lambda: train(Spectral(scale), loader, epochs=1, loss_of=lambda p, _: p.mean()))
+    assert run.rows(NonFinite) == []
+    assert run.rows(Event) == []
+    assert len(run.rows(Step)) == 4
+
+
 def test_a_nan_in_the_batch_is_the_datas(watched):
     inputs = torch.randn(64, 6)
     inputs[:, 2] = math.nan
