@@ -86,6 +86,8 @@ class WholeLoss(Listener):
         scalers = [s for s in self.conductor.owned.stateful if isinstance(s, torch.amp.GradScaler) and s.is_enabled()]
         if self._mixed or scalers or any(t.is_floating_point() and t.dtype not in FULL for t in trained):
             return "it computes with fewer digits (autocast or half precision)"
+        if any(t.is_complex() for t in trained):
+            return "it has complex parameters"
         if sum(t.numel() for t in trained) > MOST_VALUES or any(t.device.type == "mps" for t in trained):
             return "the model is too large, or its device knows no float64"
         a_step = observed.seconds / max(1, len(observed.losses))

@@ -186,7 +186,7 @@ class Parameters(Listener):
         rate, holder = self._rate(tensor)
         file, line, function = names.places.get(owner, NOWHERE) if owner is not None else NOWHERE
         fan_in, fan_out = _fans(tensor, owner)
-        flat = start.float().reshape(-1)
+        flat = _real(start).reshape(-1)
         finite = torch.isfinite(flat)
         return Parameter(
             name=name,
@@ -266,10 +266,15 @@ def _rows(tensor: Tensor) -> bool:
     return tensor.dim() >= 2 and tensor.shape[0] >= 2 and tensor.numel() <= MOST_COMPARED
 
 
+def _real(tensor: Tensor) -> Tensor:
+    """Return the values as float32, complex ones as pairs along one more dimension."""
+    return (torch.view_as_real(tensor) if tensor.is_complex() else tensor).float()
+
+
 def _distinct(tensor: Tensor) -> int:
     if not _rows(tensor):
         return 0
-    return int(torch.unique(tensor.float().reshape(tensor.shape[0], -1), dim=0).shape[0])
+    return int(torch.unique(_real(tensor).reshape(tensor.shape[0], -1), dim=0).shape[0])
 
 
 def _fans(tensor: Tensor, owner: nn.Module | None) -> tuple[int, int]:
