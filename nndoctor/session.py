@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from nndoctor.recording import Recorder
 
 
+_transforms = torch._C._functorch.peek_interpreter_stack
+
+
 class PatientStop(BaseException):
     """Ends the script from inside. A BaseException, so that `except Exception` of the user's does not hold it up."""
 
@@ -222,8 +225,11 @@ class Session:
                 self._listeners[name].append(getattr(listener, name))
 
     def hears(self) -> bool:
-        """Whether what happens now is the script's doing: not ours, not a worker's, not another thread's."""
-        return not self.deaf and threading.get_ident() == self._thread
+        """Whether what happens now is the script's doing: not ours, not a worker's, not another thread's.
+
+        Nor is it heard inside of torch.func's transforms (vmap, grad): a tensor there is not one that can be read.
+        """
+        return not self.deaf and threading.get_ident() == self._thread and _transforms() is None
 
     def silence(self) -> Silence:
         """Run code of ours: it is not observed, and builds no graph."""

@@ -151,7 +151,9 @@ def _arranged(tensors: list[Tensor], row: Independence) -> list[list[Tensor | No
 
 def _compared(row: Independence, before: list[Tensor | None], after: list[Tensor | None]) -> Independence:
     pairs = [
-        (a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None and a.shape == b.shape
+        (_without_column(a), _without_column(b))
+        for a, b in zip(before, after, strict=True)
+        if a is not None and b is not None and a.shape == b.shape
     ]
     if not pairs:
         return replace(row, why="no output has the batch as a dimension")
@@ -163,6 +165,18 @@ def _compared(row: Independence, before: list[Tensor | None], after: list[Tensor
         return row
     changed = others > CHANGED * max(moved, 1e-3)
     return replace(row, mixed=float(changed.float().mean()), moved=moved, leak=float(others.max()))
+
+
+def _without_column(tensor: Tensor) -> Tensor:
+    """Return a square of similarities between samples (CLIP's logits) without the column of the one that was changed.
+
+    Of the rows of the others, that is; its own keeps it. Of a classifier that has as many classes the rest is enough.
+    """
+    if tensor.shape[0] != tensor.shape[1] or len(tensor) < 3:
+        return tensor
+    kept = tensor.clone()
+    kept[1:, 0] = 0.0
+    return kept
 
 
 def _by_sample(tensor: Tensor, batch_size: int) -> Tensor | None:

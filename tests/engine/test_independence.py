@@ -154,3 +154,30 @@ def test_the_target_of_a_model_that_works_out_the_loss(
 ) -> None:
     run = record(OWN_LOSS.replace("ENTERS", enters).replace("RETURNED", returned), steps=6, budget=2.0)
     assert [(row.depends, row.loss_only) for row in run.rows(Independence)] == expected
+
+
+SQUARE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.image, self.text = nn.Linear(6, 16), nn.Linear(6, 16)
+
+    def forward(self, images, texts):
+        images, texts = self.image(images), self.text(texts)
+        return MIXED @ texts.T
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for x, y in DataLoader(data, batch_size=12, drop_last=True):
+    optimizer.zero_grad()
+    F.cross_entropy(model(x, x.flip(1)), torch.arange(len(x))).backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(("mixed", "share"), [("images", 0.0), ("(images - images.mean(0))", 1.0)])
+def test_a_square_of_similarities_has_a_row_and_a_column_for_each_sample(record: Any, mixed: str, share: float) -> None:
+    run = record(SQUARE.replace("MIXED", mixed), steps=6, budget=2.0)
+    images, texts = run.rows(Independence)
+    assert (images.mixed, texts.mixed) == (share, 0.0)
+    assert images.moved > 0 < texts.moved

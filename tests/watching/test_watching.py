@@ -239,6 +239,30 @@ def test_gradients_that_are_complex_or_huge_are_no_nan(watched, scale):
     assert len(run.rows(Step)) == 4
 
 
+def test_gradients_by_the_transforms_of_torch_func(watched):
+    """Inside of vmap no value can be read: the optimizer's steps are what is seen."""
+    model, loader = model_and_data()
+    model = nn.Sequential(model[0], nn.Tanh(), model[4])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def loss_of(parameters, one, label):
+        output = torch.func.functional_call(model, parameters, (one[None],))
+        return functional.cross_entropy(output, label[None])
+
+    def train():
+        per_sample = torch.func.vmap(torch.func.grad(loss_of), in_dims=(None, 0, 0))
+        for inputs, labels in loader:
+            parameters = {name: p.detach() for name, p in model.named_parameters()}
+            for name, gradients in per_sample(parameters, inputs, labels).items():
+                model.get_parameter(name).grad = gradients.mean(0)
+            optimizer.step()
+
+    run = watched(train)
+    assert run.rows(Event) == []
+    assert [s.optimizer_steps for s in run.rows(Step)] == [1] * 4
+    assert {t.kind for t in run.rows(TensorStats)} >= {"weight", "gradient", "update"}
+
+
 def test_a_nan_in_the_batch_is_the_datas(watched):
     inputs = torch.randn(64, 6)
     inputs[:, 2] = math.nan
