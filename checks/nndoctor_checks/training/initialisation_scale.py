@@ -21,6 +21,11 @@ STATE_FLAT = 2.7
 """Std of a sum at which half of a tanh lies in its flat tails, beyond 0.95: atanh(0.95) / 0.674. A sigmoid gate follows
 at twice that."""
 
+RECURRENT_ADVICE = (
+    "Leave PyTorch's own initialisation, or use `nn.init.orthogonal_(rnn.weight_hh_l0)` for the recurrent weights and "
+    "`nn.init.xavier_uniform_(rnn.weight_ih_l0)` for the others."
+)
+
 
 @check(
     "initialisation-scale",
@@ -143,8 +148,7 @@ def _recurrent(weights: Sequence[Parameter], first: dict[str, TensorStats], off:
         message=f"The initial weights of {names_shown(names)} have a std that is {gain:.3g} times 1 / sqrt(hidden "
         f"size); what they make of the hidden state has a std of about {size:.3g} in the first steps, and a tanh "
         "is flat beyond 1.8, a sigmoid beyond 3.7.",
-        advice="Leave PyTorch's own initialisation, or use `nn.init.orthogonal_(rnn.weight_hh_l0)` for the recurrent "
-        "weights and `nn.init.xavier_uniform_(rnn.weight_ih_l0)` for the others.",
+        advice=RECURRENT_ADVICE,
         where=SourceLine.of(worst),
         names=names,
         evidence=(
@@ -182,8 +186,7 @@ def _faint(
         message=f"The initial weights of {names_shown(names)} have a std that is {1 / factor:.3g} times smaller than "
         f"PyTorch's own, for the input and for the hidden state, and in the first step the output has a std of "
         f"{size:.3g}.",
-        advice="Leave PyTorch's own initialisation, or use `nn.init.orthogonal_(rnn.weight_hh_l0)` for the recurrent "
-        "weights and `nn.init.xavier_uniform_(rnn.weight_ih_l0)` for the others.",
+        advice=RECURRENT_ADVICE,
         where=SourceLine.of(worst),
         names=names,
         evidence=(
