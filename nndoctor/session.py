@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from nndoctor.recording import Recorder
 
 
-_transforms = torch._C._functorch.peek_interpreter_stack
+in_transforms = torch._C._functorch.peek_interpreter_stack
+"""What torch.func (vmap, grad) runs at the moment, or None: a tensor in there is not one that can be read."""
 
 
 class PatientStop(BaseException):
@@ -227,9 +228,9 @@ class Session:
     def hears(self) -> bool:
         """Whether what happens now is the script's doing: not ours, not a worker's, not another thread's.
 
-        Nor is it heard inside of torch.func's transforms (vmap, grad): a tensor there is not one that can be read.
+        Nor is it heard inside of torch.func's transforms.
         """
-        return not self.deaf and threading.get_ident() == self._thread and _transforms() is None
+        return not self.deaf and threading.get_ident() == self._thread and not in_transforms()
 
     def silence(self) -> Silence:
         """Run code of ours: it is not observed, and builds no graph."""

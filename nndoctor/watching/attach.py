@@ -16,6 +16,7 @@ from torch.utils.data import dataloader
 
 from nndoctor.patching import Patches
 from nndoctor.places import user_place
+from nndoctor.session import in_transforms
 from nndoctor.watching.evaluations import LOSSES
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from nndoctor.watching.monitor import Monitor
 
-in_transforms = torch._C._functorch.peek_interpreter_stack
-"""What torch.func (vmap, grad) runs at the moment, or None: a tensor in there is not one that can be read."""
 MOST_CALLS = 8
 """Outermost calls of a step that are kept until its end, for a replay."""
 
@@ -75,7 +74,6 @@ class Attachment:
     def _call_module(self, original: Callable[..., Any]) -> Callable[..., Any]:
         monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
         is_compiling, is_grad_enabled, calls = torch.compiler.is_compiling, torch.is_grad_enabled, monitor.calls
-        transforms = in_transforms
         # Where nobody else has replaced it: this function stands in its place, so that no call goes through one more.
         plain = original is getattr(nn.Module, "_wrapped_call_impl", None)
 
@@ -88,10 +86,10 @@ class Attachment:
                     output = module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
                 else:
                     output = original(module, *args, **kwargs)
-                if monitor.sampling and get_ident() == thread and not transforms():
+                if monitor.sampling and get_ident() == thread and not in_transforms():
                     monitor.module_done(module, output)
                 return output
-            if monitor.in_backward or monitor.off or not is_grad_enabled() or get_ident() != thread or transforms():
+            if monitor.in_backward or monitor.off or not is_grad_enabled() or get_ident() != thread or in_transforms():
                 return original(module, *args, **kwargs)
             if id(module) not in monitor.met:
                 monitor.meets(module)
