@@ -110,7 +110,9 @@ def _judged(row: Independence, call: Call, arguments: tuple[Any, Any], tensor: T
     row = replace(row, depends=difference(other, base) != 0.0)
     if whole:
         return row
-    shown = [(a, b) for a, b in zip(other, base, strict=False) if _by_sample(b, row.batch_size) is not None]
+    # Whole numbers are decisions (labels, masks), which an input can leave as they are.
+    graded = [(a, b) for a, b in zip(other, base, strict=False) if not torch.equal(b, b.round())]
+    shown = [(a, b) for a, b in graded if _by_sample(b, row.batch_size) is not None]
     row = replace(row, loss_only=row.depends and bool(shown) and all(torch.equal(a, b) for a, b in shown))
     taken = run(_another(tensor, row.input_dim, everything=False))
     ways = [_compared(row, b, a) for b, a in zip(_arranged(given, row), _arranged(taken, row), strict=False)]

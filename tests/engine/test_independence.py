@@ -146,8 +146,9 @@ for x, y in DataLoader(data, batch_size=12):
         ("x", "logits, loss", [(True, False), (True, True)]),
         ("x * 0 + torch.arange(12.0)[:, None]", "logits, loss", [(False, False), (True, True)]),
         ("x", "loss", [(True, False), (True, False)]),
+        ("x * 1e-6 + 1", "(logits > -99).float(), loss", [(True, False), (True, False)]),
     ],
-    ids=["connected", "disconnected", "nothing but the loss"],
+    ids=["connected", "disconnected", "nothing but the loss", "decisions, which need not change"],
 )
 def test_the_target_of_a_model_that_works_out_the_loss(
     record: Any, enters: str, returned: str, expected: list[tuple[bool, bool]]

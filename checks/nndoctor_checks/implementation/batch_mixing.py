@@ -33,7 +33,8 @@ def batch_mixing(
     ## What it does
     In eval mode one sample of a batch was changed. Reports a model in which outputs of other samples changed with it,
     by more than `min_leak` of the sample's own change. Rows that come out sorted are put back first if the model also
-    returns the order, or the labels in that order. It is a warning if the first dimension is not certainly the batch
+    returns the order, or the labels in that order. In a square of similarities (CLIP's logits) the column of the sample
+    that was changed is left out. It is a warning if the first dimension is not certainly the batch
     (no DataLoader collated it), if the model also takes inputs without a batch dimension (graphs), if it compares all
     samples on purpose (a square of similarities), or if it has BatchNorm without running statistics, or BatchNorm
     outside of the model that `model.eval()` does not reach.

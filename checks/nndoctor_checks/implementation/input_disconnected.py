@@ -38,7 +38,7 @@ def input_disconnected(run: Recording) -> Iterator[Finding]:
     the same range; where nothing changes, does so again with the weights from which training began. It is an error if
     the output of the model that holds most of the trained weights stays exactly the same both times, whichever input
     is replaced. (A run that diverged has a constant output at its end, a last layer that begins with zeros at its
-    start.)
+    start.) What changes nothing but the loss is the target, given to a model that works out the loss itself.
 
     ## Why is this bad?
     Such a network can learn one constant: the mean of the targets, or the shares of the classes. Somewhere in
