@@ -186,8 +186,8 @@ class Independence(Placed):
     `mixed` is the share of other samples whose output changed when one sample was perturbed (NaN where the output has
     no batch dimension), `moved` the relative change of the sample's own output, `leak` the largest relative change of
     another sample's. `depends`: any output changed when the whole input was replaced; `loss_only`: it did, but none of
-    those that have the batch as a dimension (whole numbers aside), as targets do that a model is given. `depended`: it did so in the state
-    from which training began (asked only where it no longer does). `from_loader`: the batch
+    those that have the batch as a dimension (whole numbers aside), as targets do that a model is given. `depended`: it
+    did so in the state from which training began (asked only where it no longer does). `from_loader`: the batch
     dimension is certain, because a DataLoader collated samples along it. `why` says why it could not be judged.
     """
 
