@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader
 
 from nndoctor.feeds.loader import Served
+from nndoctor.nesting import Nesting
 from nndoctor.places import shown_file, user_place
 from nndoctor.records import Event
 from nndoctor.session import Call, Pass, PatientStop, Session
@@ -86,6 +87,7 @@ class Hooks:
         self._blind: Any = None
         self._stance: Any = None
         self._calls_backward = False
+        self._nesting = Nesting()
 
     def install(self, patches: Patches) -> None:
         """Attach to torch. `patches.undo()` and `remove` take everything off again."""
@@ -314,7 +316,7 @@ class Hooks:
         return compile
 
     def _before_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not self.session.hears():
+        if not self.session.hears() or not self._nesting.enters(optimizer, sys._getframe(1)):
             return
         self.conductor.before_step(optimizer)
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
@@ -324,8 +326,10 @@ class Hooks:
             self._blind.__enter__()
 
     def _after_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        self.see_again()
-        if self.session.hears():
+        if not self.session.hears():
+            self.see_again()
+        elif self._nesting.leaves(optimizer):
+            self.see_again()
             self.conductor.after_step(optimizer)
 
     def see_again(self) -> None:

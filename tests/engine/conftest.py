@@ -34,7 +34,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rec
         script = work / "train.py"
         script.write_text(PRELUDE + textwrap.dedent(program))
         linecache.checkcache()
-        folder = tmp_path / "run"
+        folder = tmp_path / f"run{len(list(tmp_path.glob('run*'))) or ''}"
         folder.mkdir()
         wishes = {"steps": 8, "budget": 20.0, **wishes}
         patient = Patient(Config(target=str(script), run=str(folder), **wishes))

@@ -213,6 +213,25 @@ def helped(run: Recording) -> dict[str, tuple[str, ...]]:
     return {r.treatment: r.with_others for r in run.rows(Trial) if r.treated and summary(r).effect is Effect.HELPED}
 
 
+OWN_SGD = """
+torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.0)  # from here on, its `step` calls hooks
+class Own(torch.optim.SGD):
+    def step(self, closure=None):
+        return super().step(closure)
+"""
+
+
+@pytest.mark.parametrize("treatment", ["learning-rate-x0.1", "usual-learning-rate"])
+def test_a_step_within_a_step_of_the_same_optimizer_is_not_treated_again(
+    treatment: str, tried: Callable[..., Recording]
+) -> None:
+    one, other = (
+        tried(loop(before=OWN_SGD, rate=5.0, momentum=0.9).replace("= torch.optim.SGD", f"= {name}"), treatment)
+        for name in ("torch.optim.SGD", "Own")
+    )
+    assert [(r.controls, r.treated) for r in one.rows(Trial)] == [(r.controls, r.treated) for r in other.rows(Trial)]
+
+
 def test_where_none_helps_alone_they_are_tried_together_and_each_is_left_out_in_turn(
     tried: Callable[..., Recording],
 ) -> None:
