@@ -20,6 +20,11 @@ class Nesting:
     def __init__(self) -> None:
         self._running: list[_Running] = []
 
+    @property
+    def inside(self) -> bool:
+        """An optimizer is at its step, or its step has raised and no other has begun since."""
+        return bool(self._running)
+
     def enters(self, optimizer: Any, frame: FrameType) -> bool:
         """Whether the step that begins is the loop's own. `frame`: one that runs until the step has ended."""
         if self._running:  # a step that raised never leaves

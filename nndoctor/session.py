@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from nndoctor.recording import Recorder
 
 
-in_transforms = torch._C._functorch.peek_interpreter_stack
-"""What torch.func (vmap, grad) runs at the moment, or None: a tensor in there is not one that can be read."""
+in_transforms = torch._C._are_functorch_transforms_active
+"""Whether torch.func (vmap, grad) runs at the moment: a tensor in there is not one that can be read."""
 
 
 class PatientStop(BaseException):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,8 @@ class Attachment:
         patches.wrap(torch.jit, "script", self._script)
         patches.wrap(nn.Module, "load_state_dict", self._load)
         self._handles = [
-            register_optimizer_step_pre_hook(self._before_step),
-            register_optimizer_step_post_hook(self._after_step),
+            register_optimizer_step_pre_hook(self._before_step()),
+            register_optimizer_step_post_hook(self._after_step()),
             module_hooks.register_module_module_registration_hook(self._registered),
         ]
         os.register_at_fork(after_in_child=self._fall_silent)
@@ -73,7 +74,8 @@ class Attachment:
 
     def _call_module(self, original: Callable[..., Any]) -> Callable[..., Any]:
         monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
-        is_compiling, is_grad_enabled, calls = torch.compiler.is_compiling, torch.is_grad_enabled, monitor.calls
+        is_compiling, is_grad_enabled = torch.compiler.is_dynamo_compiling, torch.is_grad_enabled
+        calls, met = monitor.calls, monitor.parts.outermost
         # Where nobody else has replaced it: this function stands in its place, so that no call goes through one more.
         plain = original is getattr(nn.Module, "_wrapped_call_impl", None)
 
@@ -91,7 +93,7 @@ class Attachment:
                 return output
             if monitor.in_backward or monitor.off or not is_grad_enabled() or get_ident() != thread or in_transforms():
                 return original(module, *args, **kwargs)
-            if id(module) not in monitor.met:
+            if id(module) not in met:
                 monitor.meets(module)
             monitor.inside = True
             try:
@@ -112,9 +114,10 @@ class Attachment:
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if monitor.in_backward or monitor.off or get_ident() != thread:
                 return original(tensors, *args, **kwargs)
-            monitor.backward_begins((tensors,) if isinstance(tensors, Tensor) else tuple(tensors))
-            if self.stop is not None:
-                self._obey()
+            if not (monitor.brief and monitor.backward_briefly(tensors)):
+                monitor.backward_begins((tensors,) if isinstance(tensors, Tensor) else tuple(tensors))
+                if self.stop is not None:
+                    self._obey()
             monitor.in_backward = True
             try:
                 return original(tensors, *args, **kwargs)
@@ -141,12 +144,13 @@ class Attachment:
         def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:
             original(optimizer, *args, **kwargs)
             if self._here():
-                self.monitor.optimizer_places[optimizer] = user_place()
+                self.monitor.parts.built[optimizer] = user_place()
 
         return __init__
 
     def _next(self, original: Callable[..., Any]) -> Callable[..., Any]:
         clock = time.perf_counter
+        monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
 
         def __next__(iterator: Any) -> Any:
             began = clock()
@@ -154,17 +158,20 @@ class Attachment:
                 batch = original(iterator)
             except StopIteration:
                 if self._here():
-                    self.monitor.exhausted(iterator._dataset)
+                    monitor.exhausted(iterator._dataset)
                 raise
-            if self._here():
-                self.monitor.served(iterator, batch, clock() - began)
+            if not monitor.off and get_ident() == thread:
+                if iterator._dataset is not monitor.data_set:
+                    monitor.another_loader(iterator)
+                monitor.batch = batch
+                monitor.waited += clock() - began
             return batch
 
         return __next__
 
     def _loss(self, name: str) -> Callable[..., Any]:
         monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
-        is_compiling, is_grad_enabled, calls = torch.compiler.is_compiling, torch.is_grad_enabled, monitor.calls
+        is_compiling, is_grad_enabled, calls = torch.compiler.is_dynamo_compiling, torch.is_grad_enabled, monitor.calls
 
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             def loss(*args: Any, **kwargs: Any) -> Any:
@@ -185,7 +192,7 @@ class Attachment:
         def load_state_dict(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             result = original(module, *args, **kwargs)
             if self._here():
-                self.monitor.loaded.update(module.modules())
+                self.monitor.parts.loaded.update(module.modules())
             return result
 
         return load_state_dict
@@ -205,15 +212,31 @@ class Attachment:
 
         return script
 
-    def _before_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        if threading.get_ident() == self._thread:
-            self.monitor.before_step(optimizer)
-            if self.stop is not None:
-                self._obey()
+    def _before_step(self) -> Callable[..., None]:
+        monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
 
-    def _after_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        if threading.get_ident() == self._thread:
-            self.monitor.after_step(optimizer)
+        def before_step(optimizer: Any, args: Any, kwargs: Any) -> None:
+            if monitor.off or get_ident() != thread:
+                return
+            if not (monitor.brief and monitor.step_briefly(optimizer, args, kwargs)):
+                monitor.before_step(optimizer, sys._getframe(1))
+                if self.stop is not None:
+                    self._obey()
+
+        return before_step
+
+    def _after_step(self) -> Callable[..., None]:
+        monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
+
+        def after_step(optimizer: Any, _args: Any, _kwargs: Any) -> None:
+            if get_ident() != thread:
+                return
+            if monitor.closed and monitor.brief and not (monitor.depth or monitor.draws):
+                monitor.closed = False
+            else:
+                monitor.after_step(optimizer)
+
+        return after_step
 
     def _registered(self, parent: nn.Module, _name: str, child: nn.Module | None) -> None:
         if self._here():

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
+from nndoctor.feeds.tree import leaves
 from nndoctor.records import Loader, Module, Optimizer, Parameter, TensorStats
 
 if TYPE_CHECKING:
@@ -110,3 +113,19 @@ def loader_row(iterator: Any, name: str, place: Place) -> Loader:
 
 def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
+
+
+def rate_of(groups: Any) -> float:
+    """Return the greatest learning rate of an optimizer's groups, NaN where they have none."""
+    if len(groups) == 1:
+        rate = groups[0].get("lr", math.nan)
+        return rate if type(rate) is float else float(rate)
+    return max((float(group["lr"]) for group in groups if "lr" in group), default=math.nan)
+
+
+def size_of(batch: Any) -> int:
+    """Return the first dimension of the first tensor of a batch, 0 where there is none."""
+    first = batch[0] if type(batch) in (list, tuple) and batch else batch
+    if not isinstance(first, Tensor):
+        first = next((tensor for _, tensor in leaves(batch)), None)
+    return int(first.shape[0]) if first is not None and first.dim() else 0

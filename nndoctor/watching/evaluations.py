@@ -154,7 +154,10 @@ def guesses(function: str, args: tuple[Any, ...], kwargs: dict[str, Any], *, cop
     target = args[1] if len(args) > 1 else kwargs.get("target")
     if not (isinstance(prediction, Tensor) and isinstance(target, Tensor)) or not target.numel():
         return None
-    prediction, target = prediction.detach(), target.detach()
+    computed = prediction.requires_grad and not prediction._is_view()  # by torch, into memory of its own
+    prediction = prediction.detach()
+    if target.requires_grad:
+        target = target.detach()
     excess = prediction.numel() // MOST_GUESSES
     if excess and prediction.dim() > 1 and target.dim() and len(prediction) == len(target):
         step = min(excess + 1, len(prediction))
@@ -162,7 +165,8 @@ def guesses(function: str, args: tuple[Any, ...], kwargs: dict[str, Any], *, cop
         excess = prediction.numel() // MOST_GUESSES
         if excess and prediction.dim() > 2 and prediction.shape[-1] == target.shape[-1]:  # pixels, one by one
             prediction, target = prediction[..., :: excess + 1], target[..., :: excess + 1]
-    if copied or excess or not (_may_be_kept(prediction) and _may_be_kept(target)):
+    small = computed and prediction.is_cpu and prediction.numel() <= MOST_GUESSES
+    if copied or excess or not ((small or _may_be_kept(prediction)) and _may_be_kept(target)):
         return Guesses(function, prediction.clone(), target.clone())
     return Guesses(function, prediction, target, (prediction._version, target._version))
 

@@ -17,6 +17,8 @@ LONGEST = 10_000
 class Pace:
     """Decides on the next sampled step. `overhead` is a share: 0.03 is three per cent; infinite samples every step."""
 
+    __slots__ = ("_extra", "_fixed", "_overhead", "_plain", "next_step", "own", "rested", "seconds", "selective")
+
     def __init__(self, overhead: float) -> None:
         self._overhead = overhead
         self.selective = not math.isinf(overhead)

@@ -25,7 +25,7 @@ from nndoctor.places import source_line, user_place
 from nndoctor.records import NonFinite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from nndoctor.names import Names
 
@@ -38,6 +38,32 @@ class Outer:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     output: Any
+
+
+def traced(
+    calls: list[Outer],
+    loss: Tensor | None,
+    names: Names,
+    random_state: Tensor,
+    batch: Any,
+    *,
+    phase: str,
+    held: Iterable[tuple[str, Tensor]],
+) -> NonFinite:
+    """Return the row of the first NaN or Inf: its origin, and where that is not known, what shows it.
+
+    `held` are the parameters, by name, of the optimizer whose gradients are not finite; the rest as for `origin`.
+    """
+    place = user_place()
+    row = origin(calls, loss, names, random_state, batch, phase=phase)
+    if phase == "backward" and not row.tensor:
+        broken = [name for name, p in held if p.grad is not None and not finite(p.grad)]
+        row = replace(row, tensor=broken[-1] if broken else "")
+    if not row.file:
+        row = replace(row, file=place[0], line=place[1], function=place[2])
+    if loss is not None and row.phase == "unknown":
+        row = replace(row, what="nan" if bool(torch.isnan(loss).any()) else "inf")
+    return row
 
 
 def origin(

@@ -53,10 +53,6 @@ class Taken(NamedTuple):
     pieces: tuple[Tensor, ...]
 
 
-_transformation = torch._C._functorch.peek_interpreter_stack
-"""The transformation of torch.func that runs, or None: its tensors hold no values of their own."""
-
-
 class Sampler:
     """Takes the samples of one step after the other."""
 
@@ -87,30 +83,27 @@ class Sampler:
     def activation(self, module: nn.Module, output: Any) -> None:
         """Take some of a module's output, at its first call in this step."""
         known, orders = self._modules.get(id(module)), self.orders
-        # In one place, without a call of ours: this is done for every module in every sampled step.
-        fits = (
-            known is not None
-            and known.order == len(orders)
-            and type(output) is Tensor
-            and output.dtype is FLOAT
-            and output.layout is STRIDED
-            and output.numel() == known.numel
-            and output.is_contiguous()
-            and not output.is_meta
-        )
-        if known is None or not fits:
-            self._new_activation(module, output, known, len(orders))
-        elif known.name not in orders and _transformation() is None:
-            orders[known.name] = known.order
-            if known.may_wait and output.requires_grad:
-                self._waiting.append((known, output, output._version))
-            else:
-                piece = torch.as_strided_copy(output.detach(), known.size, known.stride)
-                self._pieces.append((known.columns, piece))
+        order = len(orders)
+        if known is None or known.order != order or type(output) is not Tensor or output.numel() != known.numel:
+            self._new_activation(module, output, known, order)
+            return
+        orders[known.name] = order
+        if known.may_wait:  # the most frequent case: what else there is to ask is asked when its values are taken
+            self._waiting.append((known, output, output._version))
+        else:
+            self._take(known, output)
+
+    def _take(self, layer: _Layer, output: Tensor) -> None:
+        """Copy some values of an output that is like the layer's one before."""
+        if _is_plain(output):
+            piece = torch.as_strided_copy(output.detach(), layer.size, layer.stride)
+            self._pieces.append((layer.columns, piece))
+        elif (values := copy_of(output)) is not None:
+            self._pieces.append(((layer.columns[0]._replace(length=values.numel()),), values))
 
     def _new_activation(self, module: nn.Module, output: Any, known: _Layer | None, order: int) -> None:
         name = known.name if known is not None else self.names.path(module)
-        if name in self.orders or order >= MOST_MODULES or _transformation() is not None:
+        if name in self.orders or order >= MOST_MODULES:
             return
         self.orders[name] = order
         first = output if isinstance(output, Tensor) else next((t for _, t in leaves(output)), None)
@@ -136,8 +129,11 @@ class Sampler:
         views = []
         for layer, output, version in self._waiting:
             if output._version == version:
-                columns.append(layer.columns)
-                views.append(output.as_strided(layer.size, layer.stride))
+                if _is_plain(output):
+                    columns.append(layer.columns)
+                    views.append(output.as_strided(layer.size, layer.stride))
+                else:
+                    self._take(layer, output)
             else:  # written to in place: these values are lost, the next ones are copied at once
                 layer.may_wait = False
                 self._waiting_values -= layer.numel
@@ -274,7 +270,7 @@ class _Held:
         self.sizes = [min(shape.numel(), SAMPLE) for shape in shapes]
         """What is looked at of each gradient."""
         self._plan = [_planned(shape) for shape in shapes]
-        """Of each gradient: its shape, and of the view of it size and stride, none if it is flat and small itself."""
+        """Of each gradient: its size, and of the view of it size and stride, none if it is flat and small itself."""
         self.parameters: list[Tensor] = []
         """Set anew for each look, and let go of after it."""
         self.columns: dict[str, tuple[list[int], tuple[Column, ...]]] = {}
@@ -301,17 +297,9 @@ class _Held:
     def gradients(self) -> list[Tensor] | None:
         """Return a bounded view of each gradient, if all are plain ones on the CPU: the quick case."""
         views = []
-        for parameter, (shape, size, stride) in zip(self.parameters, self._plan, strict=True):
+        for parameter, (numel, size, stride) in zip(self.parameters, self._plan, strict=True):
             gradient = parameter.grad
-            plain = (
-                type(gradient) is Tensor
-                and gradient.dtype is FLOAT
-                and gradient.is_cpu
-                and gradient.layout is STRIDED
-                and gradient.shape == shape
-                and gradient.is_contiguous()
-            )
-            if gradient is None or not plain:
+            if type(gradient) is not Tensor or gradient.numel() != numel or not _is_plain(gradient):
                 return None
             views.append(gradient.as_strided(size, stride) if size else gradient)
         return views or None
@@ -333,13 +321,13 @@ class _Held:
         return found
 
 
-def _planned(shape: torch.Size) -> tuple[torch.Size | None, tuple[int, ...], tuple[int, ...]]:
+def _planned(shape: torch.Size) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
     numel = shape.numel()
     if not numel:
-        return None, (), ()
+        return -1, (), ()
     if numel > SAMPLE:
-        return shape, (SAMPLE,), (stride_of(numel),)
-    return (shape, (), ()) if len(shape) == 1 else (shape, (numel,), (1,))
+        return numel, (SAMPLE,), (stride_of(numel),)
+    return (numel, (), ()) if len(shape) == 1 else (numel, (numel,), (1,))
 
 
 class _Layout(NamedTuple):
@@ -347,6 +335,11 @@ class _Layout(NamedTuple):
 
     parts: list[tuple[Column, ...]]
     columns: tuple[Column, ...]
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether its values are numbers on the CPU in one row."""
+    return tensor.dtype is FLOAT and tensor.is_cpu and tensor.layout is STRIDED and tensor.is_contiguous()
 
 
 def _flat(views: list[Tensor]) -> Tensor:
