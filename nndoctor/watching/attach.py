@@ -74,14 +74,15 @@ class Attachment:
 
     def _call_module(self, original: Callable[..., Any]) -> Callable[..., Any]:
         monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
-        is_compiling, is_grad_enabled = torch.compiler.is_dynamo_compiling, torch.is_grad_enabled
+        is_traced, is_compiling = torch.compiler.is_dynamo_compiling, torch.compiler.is_compiling
+        is_grad_enabled = torch.is_grad_enabled
         calls, met = monitor.calls, monitor.parts.outermost
         # Where nobody else has replaced it: this function stands in its place, so that no call goes through one more.
         plain = original is getattr(nn.Module, "_wrapped_call_impl", None)
 
         def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             # First: what compiled code has looked at is guarded, and a change of it would compile anew.
-            if is_compiling():
+            if is_traced():
                 return original(module, *args, **kwargs)
             if monitor.inside:
                 if plain and module._compiled_call_impl is None:  # the most frequent case
@@ -91,7 +92,9 @@ class Attachment:
                 if monitor.sampling and get_ident() == thread and not in_transforms():
                     monitor.module_done(module, output)
                 return output
-            if monitor.in_backward or monitor.off or not is_grad_enabled() or get_ident() != thread or in_transforms():
+            if monitor.in_backward or monitor.off or not is_grad_enabled() or get_ident() != thread:
+                return original(module, *args, **kwargs)
+            if in_transforms() or is_compiling():  # also where a model is exported
                 return original(module, *args, **kwargs)
             if id(module) not in met:
                 monitor.meets(module)
@@ -161,17 +164,17 @@ class Attachment:
                     monitor.exhausted(iterator._dataset)
                 raise
             if not monitor.off and get_ident() == thread:
+                monitor.waited += clock() - began
+                monitor.batch = batch
                 if iterator._dataset is not monitor.data_set:
                     monitor.another_loader(iterator)
-                monitor.batch = batch
-                monitor.waited += clock() - began
             return batch
 
         return __next__
 
     def _loss(self, name: str) -> Callable[..., Any]:
         monitor, thread, get_ident = self.monitor, self._thread, threading.get_ident
-        is_compiling, is_grad_enabled, calls = torch.compiler.is_dynamo_compiling, torch.is_grad_enabled, monitor.calls
+        is_compiling, is_grad_enabled, calls = torch.compiler.is_compiling, torch.is_grad_enabled, monitor.calls
 
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             def loss(*args: Any, **kwargs: Any) -> Any:

@@ -190,7 +190,7 @@ class Monitor:
             if not loss.is_cpu:
                 return False
             number = loss.item()
-            if number - number != 0.0:  # NaN or infinite
+            if type(number) is not float or number - number != 0.0:  # complex, NaN or infinite
                 return False
         except Exception:  # noqa: BLE001 - no tensor, or one of several values
             return False
@@ -243,7 +243,7 @@ class Monitor:
             if not value.is_cpu:
                 self._unread.append(value.detach())
                 continue
-            number = value.item()
+            number = float(value.item().real)
             self._loss += number
             if self.found is None and not math.isfinite(number):
                 self._found(phase="forward", loss=root)

@@ -320,6 +320,35 @@ def test_a_compiled_model_keeps_its_one_graph(watched):
     assert counts.frame_count == 1
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_model_that_is_exported_is_not_watched_meanwhile(watched, strict):
+    def work():
+        train(model, loader)
+        torch.export.export(model, (torch.randn(16, 6),), strict=strict)
+        train(model, loader)
+
+    model, loader = model_and_data()
+    run = watched(work)
+    assert run.rows(Event) == []
+    assert len(run.rows(Step)) == 24
+    assert {row.numel for row in run.rows(TensorStats) if row.kind == "activation"} == {48, 256}
+
+
+def test_a_complex_loss_is_known_by_its_real_part(watched):
+    def work():
+        weight = nn.Parameter(torch.ones(3, dtype=torch.complex64))
+        optimizer = torch.optim.SGD([weight], lr=0.1)
+        for _ in range(12):
+            optimizer.zero_grad()
+            (weight * (1 + 2j)).sum().backward(torch.ones((), dtype=torch.complex64))
+            optimizer.step()
+
+    run = watched(work, overhead=1e-9)
+    assert run.rows(Event) == []
+    assert [row.loss for row in run.rows(Step)][:1] == [3.0]
+    assert len(run.rows(Step)) == 12
+
+
 def test_a_scripted_loss_module_still_compiles(watched):
     watched(lambda: torch.jit.script(nn.CrossEntropyLoss()))
 
