@@ -14,7 +14,8 @@ class Step(Record):
     """One training iteration: from one batch to the next.
 
     `loss` is the sum of the losses on which `backward` was called (unscaled), NaN where there was none; `lr` the
-    largest learning rate in effect over all groups, NaN without an optimizer; times in seconds.
+    largest learning rate in effect over all groups, NaN without an optimizer; times in seconds, in `watch` from one
+    call of the optimizer to the next.
     """
 
     epoch: int = 0

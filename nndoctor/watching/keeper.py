@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from nndoctor.recording import BUCKETS, FLUSH_SECONDS, Recorder, values_of
+from nndoctor.recording import BUCKETS, Recorder, values_of
 from nndoctor.records import Event, Placed, Record, Step, TensorStats
 from nndoctor.watching import figures
 from nndoctor.watching.evaluations import Guesses, scores
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from nndoctor.watching.samples import Taken
 
 T = TypeVar("T")
+FLUSH_SECONDS = 1.0
+"""Each time has its price, for which the training waits; a row that is two seconds old must outlast it."""
 MOST = {Step: 60_000, TensorStats: 300_000}
 """Rows of a kind beyond which every second step is dropped."""
 AGAIN = 1.5
@@ -88,7 +90,7 @@ class Keeper:
         return f"{self._dropped} rows could not be written: {self._why}" if self._dropped else ""
 
     def add(self, record: Record) -> None:
-        """Take in one record. It is on disk within about half a second."""
+        """Take in one record. It is on disk within about a second."""
         if type(record) is Step:
             self._steps.append(values_of(record))
         else:
