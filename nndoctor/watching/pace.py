@@ -6,7 +6,7 @@ import math
 
 FIRST = 5
 """Steps at the beginning that are sampled in any case: most faults show there."""
-RESERVED = 0.3
+RESERVED = 0.4
 """Share of the overhead kept for what no clock of ours sees: frames around calls, and caches that are colder."""
 LEAST = 0.1
 """Share of the overhead that goes into sampled steps, also where the other steps have used it up."""
