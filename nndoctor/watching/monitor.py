@@ -55,7 +55,7 @@ class Monitor:
     # What every step touches comes first, side by side: a step of the training has swept the caches.
     __slots__ = (  # noqa: RUF023
         "off", "inside", "in_backward", "brief", "closed", "depth", "sampling", "draws", "calls", "batch", "data_set",
-        "training_set", "waited", "own_seconds", "pace", "recorder", "step", "segment", "epoch", "loader", "_add_step",
+        "training_set", "waited", "own_seconds", "pace", "recorder", "step", "segment", "epoch", "loader",
         "_lead", "_sentinel", "_loss", "_passes", "_steps", "_others", "_clock", "_waited", "_batch_size",
         "names", "entered", "settled", "found", "on_found", "parts", "_random_state", "_evaluations", "_held",
         "_nesting", "_sampler", "_orders", "_mark", "_unread", "_unscaled", "_guesses",
