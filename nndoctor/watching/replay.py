@@ -264,6 +264,8 @@ def _repeated(calls: list[Outer]) -> Iterator[Any]:
 
 def finite(tensor: Tensor) -> bool:
     """Return whether all values are finite. One that is not shows in the sum, which is much cheaper to ask for."""
+    if tensor.is_sparse:
+        tensor = tensor.detach().coalesce().values()
     total = float(tensor.detach().float().sum()) if tensor.numel() else 0.0
     return math.isfinite(total) or bool(torch.isfinite(tensor).all())
 

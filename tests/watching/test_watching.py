@@ -320,6 +320,21 @@ def test_a_compiled_model_keeps_its_one_graph(watched):
     assert counts.frame_count == 1
 
 
+def test_a_sparse_gradient_that_is_not_finite_does_not_end_the_watch(watched):
+    def work():
+        table = nn.Embedding(8, 4, sparse=True)
+        optimizer = torch.optim.SGD(table.parameters(), lr=0.0)
+        for step in range(12):
+            optimizer.zero_grad()
+            (table(torch.tensor([1, 2])).sum() * (math.inf if step == 6 else 1.0)).backward()
+            table.weight.grad = table.weight.grad * math.nan if step == 8 else table.weight.grad
+            optimizer.step()
+
+    run = watched(work, overhead=1e-9)
+    assert [event.text for event in run.rows(Event)] == []
+    assert len(run.rows(Step)) == 12
+
+
 @pytest.mark.parametrize("strict", [True, False])
 def test_a_model_that_is_exported_is_not_watched_meanwhile(watched, strict):
     def work():
