@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -240,6 +241,15 @@ def test_a_nan_in_a_step_that_is_not_sampled_is_found_before_it_is_in_the_weight
 
 def test_a_step_takes_the_time_from_one_optimizers_call_to_the_next(tmp_path):
     """Of a step that is sampled as of one that is not, the optimizer's time counts in the step after it."""
-    run = recorded(tmp_path / "run", plain, 1e-9)
-    rows = run.rows(Step)
-    assert all(row.compute_seconds > 0 for row in rows[1:])
+
+    class Slow(torch.optim.SGD):
+        def step(self) -> None:  # type: ignore[override]
+            time.sleep(0.01)
+            super().step()
+
+    def loop(parts: Parts) -> None:
+        parts.optimizer = Slow(parts.model.parameters(), lr=0.1)
+        plain(parts)
+
+    run = recorded(tmp_path / "run", loop, 1e-9)
+    assert all(row.compute_seconds >= 0.01 for row in run.rows(Step)[1:])
